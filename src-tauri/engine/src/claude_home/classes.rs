@@ -1,0 +1,218 @@
+//! Every file and folder of Claude Code's data, its class, and what sync does with it.
+//!
+//! Source: the real program's homes, observed over its versions 1.0 to 2.1 (docs/claude-home.md).
+
+use serde::Serialize;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// `settings.json`.
+    Settings,
+    /// What the user writes: memory, agents, commands, skills, hooks and their scripts.
+    Authored,
+    /// The registries of plugins.
+    PluginRegistry,
+    /// Files of plugins.
+    PluginFiles,
+    /// A conversation, one JSON record a line.
+    Transcript,
+    /// What belongs to one conversation: tool results, file history, images.
+    ConversationFile,
+    /// Every prompt typed, one JSON record a line.
+    PromptHistory,
+    /// Notes that Claude Code keeps about a project, and its plans.
+    Notes,
+    /// The login.
+    Credentials,
+    /// Caches, locks, live registries, logs: of one machine at one time.
+    Runtime,
+    /// A name this table does not know.
+    Unknown,
+}
+
+/// What goes into a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Inward {
+    /// Always.
+    Always,
+    /// With the conversations that the session gets.
+    WithConversation,
+    /// In a form made for the session.
+    Adapted,
+    /// Never.
+    Never,
+}
+
+/// What comes back to the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outward {
+    /// Grows the host's file, or stands beside it where both grew.
+    Append,
+    /// Adds the lines that the host's file does not have.
+    AddLines,
+    /// Replaces the host's file if that is still what went in; otherwise it is kept aside.
+    ReplaceUnchanged,
+    /// Kept aside for the user to look at; the host's file stays.
+    KeepAside,
+    /// Stays inside and goes with the session.
+    Never,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Row {
+    /// A name relative to Claude Code's folder. A trailing `/` is a folder with all in it, `*`
+    /// stands for any text within one name, and `**/` for any folder.
+    pub pattern: &'static str,
+    /// What it is.
+    pub class: Class,
+}
+
+impl Class {
+    /// What goes into a session.
+    #[must_use]
+    pub fn inward(self) -> Inward {
+        match self {
+            Self::Authored | Self::PluginRegistry | Self::PluginFiles => Inward::Always,
+            Self::Transcript | Self::ConversationFile | Self::Notes => Inward::WithConversation,
+            Self::Settings | Self::PromptHistory | Self::Credentials => Inward::Adapted,
+            Self::Runtime | Self::Unknown => Inward::Never,
+        }
+    }
+
+    /// What comes back to the host.
+    #[must_use]
+    pub fn outward(self) -> Outward {
+        match self {
+            Self::Transcript => Outward::Append,
+            Self::PromptHistory => Outward::AddLines,
+            Self::ConversationFile | Self::Notes => Outward::ReplaceUnchanged,
+            // The host runs some of these, and reads the others as orders.
+            Self::Settings | Self::Authored | Self::PluginRegistry | Self::Unknown => Outward::KeepAside,
+            Self::PluginFiles | Self::Credentials | Self::Runtime => Outward::Never,
+        }
+    }
+}
+
+macro_rules! rows {
+    ($($class:ident: $($pattern:literal)+;)*) => {
+        /// The table. The first row that matches a name is its class.
+        pub const CLASSES: &[Row] = &[$($(Row { pattern: $pattern, class: Class::$class },)+)*];
+    };
+}
+
+rows! {
+    Runtime: "**/*.log" "**/*.tmp" "**/*.tmp.*" "**/*.lock" "**/*.lock.owner" "**/.DS_Store" "**/.drydock*"
+        "sessions/" "backups/" "shell-snapshots/" "session-env/" "debug/" "telemetry/" "statsig/" "logs/"
+        "cache/" "startup-perf/" "usage-data/" "stats-cache.json" "mcp-needs-auth-cache.json" "state/"
+        "daemon*" "daemon/" "jobs/" "teams/" "traces/" "feedback*" "feedback/" ".last-cleanup"
+        "gh-pr-status-cache.json" "remote-settings.json" "remote-settings.json.*" "policy-limits.json"
+        "ide/" "local/" "plugins/store/" "plugins/data/" "projects/*/sessions-index.json" ".claude.json"
+        ".config.json" "downloads/" "chrome/";
+    Credentials: ".credentials.json";
+    Settings: "settings.json";
+    Authored: "CLAUDE.md" "rules/" "agents/" "commands/" "skills/" "output-styles/" "workflows/" "themes/"
+        "keybindings.json" "loop.md" "hooks/" "scripts/" "bin/" "statusline*" "*.sh" "*.py" "*.js";
+    PluginRegistry: "plugins/installed_plugins.json" "plugins/known_marketplaces.json" "plugins/config.json"
+        "plugins/blocklist.json";
+    PluginFiles: "plugins/cache/" "plugins/marketplaces/" "plugins/repos/";
+    PromptHistory: "history.jsonl";
+    Notes: "projects/*/memory/" "plans/";
+    Transcript: "projects/*/*.jsonl" "projects/*/*/subagents/*.jsonl";
+    ConversationFile: "projects/*/*/" "file-history/*/" "image-cache/*/" "uploads/*/" "tasks/*/" "todos/*.json"
+        "paste-cache/";
+}
+
+/// The class of a file, by its name relative to Claude Code's folder, with `/` between the parts.
+#[must_use]
+pub fn class_of(name: &str) -> Class {
+    let parts: Vec<_> = name.split('/').collect();
+    CLASSES.iter().find(|row| matches(row.pattern, &parts)).map_or(Class::Unknown, |row| row.class)
+}
+
+fn matches(pattern: &str, parts: &[&str]) -> bool {
+    if let Some(pattern) = pattern.strip_prefix("**/") {
+        return parts.last().is_some_and(|last| matches_name(pattern, last));
+    }
+    let (pattern, folder) = match pattern.strip_suffix('/') {
+        Some(folder) => (folder, true),
+        None => (pattern, false),
+    };
+    let wanted: Vec<_> = pattern.split('/').collect();
+    let long_enough = if folder { parts.len() > wanted.len() } else { parts.len() == wanted.len() };
+    long_enough && wanted.iter().zip(parts).all(|(pattern, part)| matches_name(pattern, part))
+}
+
+fn matches_name(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let pieces: Vec<_> = pieces.collect();
+    let Some((last, middle)) = pieces.split_last() else { return rest.is_empty() };
+    for piece in middle {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.len() >= last.len() && rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_real_home_have_their_classes() {
+        use Class::*;
+        for (name, class) in [
+            ("settings.json", Settings),
+            ("CLAUDE.md", Authored),
+            ("skills/release-notes/SKILL.md", Authored),
+            ("hooks/fmt.sh", Authored),
+            ("statusline.sh", Authored),
+            ("projects/-Users-me-proj/11111111-1111-4111-8111-111111111111.jsonl", Transcript),
+            ("projects/-p/1111/subagents/agent-ab.jsonl", Transcript),
+            ("projects/-p/1111/subagents/agent-ab.meta.json", ConversationFile),
+            ("projects/-p/1111/tool-results/x.txt", ConversationFile),
+            ("projects/-p/memory/MEMORY.md", Notes),
+            ("projects/-p/sessions-index.json", Runtime),
+            ("history.jsonl", PromptHistory),
+            ("file-history/1111/0123456789abcdef@v1", ConversationFile),
+            ("todos/1111-agent-1111.json", ConversationFile),
+            ("plugins/installed_plugins.json", PluginRegistry),
+            ("plugins/cache/demo/hello/1.0.0/commands/hi.md", PluginFiles),
+            ("sessions/1234.json", Runtime),
+            (".credentials.json", Credentials),
+            ("shell-snapshots/snapshot-bash-1.sh", Runtime),
+            ("debug/latest", Runtime),
+            ("skills/x/.DS_Store", Runtime),
+            ("settings.json.tmp.12.ab", Runtime),
+            ("my-notes.txt", Unknown),
+            ("projects/stray.txt", Unknown),
+        ] {
+            assert_eq!(class_of(name), class, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_the_host_would_run_comes_out_by_itself() {
+        for name in
+            ["settings.json", "hooks/x.sh", "agents/a.md", "commands/c.md", "skills/s/SKILL.md", "new.sh"]
+        {
+            assert_eq!(class_of(name).outward(), Outward::KeepAside, "{name}");
+        }
+        assert_eq!(class_of(".credentials.json").outward(), Outward::Never);
+    }
+
+    #[test]
+    fn names_are_matched_whole() {
+        assert!(matches_name("a*c", "abc") && matches_name("a*c", "ac") && !matches_name("a*c", "ab"));
+        assert!(!matches_name("CLAUDE.md", "CLAUDE.md.bak"));
+        assert!(matches_name("*.tmp.*", "x.tmp.12.ab"));
+    }
+}

@@ -1,0 +1,124 @@
+//! The catalogue of error codes: one table, read by the code, the documentation and the tests.
+
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// How a command ends. The numbers are the command line's exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Tried and failed: exit code 1.
+    Failed,
+    /// The request itself was wrong: exit code 2.
+    Usage,
+    /// Not possible on this machine as it is (no engine, no Keychain): exit code 3.
+    NotPossibleHere,
+    /// Waits for a decision of the user: exit code 4.
+    NeedsUser,
+}
+
+impl Outcome {
+    /// The process exit code of this outcome.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::NotPossibleHere => 3,
+            Self::NeedsUser => 4,
+        }
+    }
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $text:literal, $outcome:ident, $doc:literal;)*) => {
+        /// A stable error code. Programs and the UI tell errors apart by it, never by their words.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $(#[doc = $doc] $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the catalogue.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The code as it stands in output and in the documentation, such as `engine.none`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// How a command that meets this error ends.
+            #[must_use]
+            pub fn outcome(self) -> Outcome {
+                match self { $(Self::$name => Outcome::$outcome,)* }
+            }
+
+            /// What the code means, in one sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $doc,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    EngineNone = "engine.none", NotPossibleHere, "No container engine answers.";
+    EngineFailed = "engine.failed", Failed, "The container engine refused or failed a request.";
+    EngineUnsupported = "engine.unsupported", NotPossibleHere, "The container engine lacks something that sessions need.";
+    ImageBaseMissing = "image.base_missing", NotPossibleHere, "The base image is not here and cannot be pulled.";
+    ImageBuild = "image.build", Failed, "The session image could not be built.";
+    ImageDownload = "image.download", Failed, "Claude Code could not be downloaded.";
+    ImageIntegrity = "image.integrity", Failed, "A download is not what its publisher says it is.";
+    ImageMissing = "image.missing", NotPossibleHere, "No session image is built.";
+    ImageBroken = "image.broken", Failed, "The session image does not start.";
+    ProjectMissing = "project.missing", Usage, "The project folder is not there.";
+    ProjectRefused = "project.refused", Usage, "This folder cannot be a project.";
+    HomeMissing = "home.missing", Usage, "The host home is not there.";
+    HomeUnsupported = "home.unsupported", NotPossibleHere, "The host home is laid out in a way sessions cannot mirror yet.";
+    ConfigDamaged = "config.damaged", NeedsUser, "Claude Code's own configuration is damaged.";
+    LoginUndecided = "login.undecided", NeedsUser, "How sessions log in has not been chosen.";
+    LoginNone = "login.none", NeedsUser, "The chosen way to log in has no login to give.";
+    LockHeld = "sync.locked", Failed, "Another sync holds the lock.";
+    LockUnsafe = "sync.lock_unsafe", Failed, "The lock file is not one that Drydock made.";
+    SyncIn = "sync.in", Failed, "The host home could not be brought into the session.";
+    SyncOut = "sync.out", Failed, "The session's data could not be brought out.";
+    SyncVerify = "sync.verify", Failed, "What arrived is not what was sent.";
+    DataInside = "session.data_inside", NeedsUser, "The session still holds data that is not on the host.";
+    SessionUnknown = "session.unknown", Usage, "There is no such session.";
+    SessionAmbiguous = "session.ambiguous", Usage, "Several sessions match.";
+    SessionState = "session.state", Failed, "The session is not in a state for this.";
+    SessionStart = "session.start", Failed, "The session could not be started.";
+    SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
+    SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";
+    SettingsFile = "settings.file", Failed, "The settings file cannot be read.";
+    DiskFull = "disk.full", Failed, "A disk is full.";
+    FileAccess = "file.access", Failed, "A file could not be read or written.";
+    Usage = "usage", Usage, "The command was called wrongly.";
+    Internal = "internal", Failed, "Drydock itself is at fault.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_distinct_and_meanings_are_sentences() {
+        let distinct: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(distinct.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.meaning().ends_with('.'), "{code}");
+        }
+    }
+}

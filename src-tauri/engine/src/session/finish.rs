@@ -1,0 +1,322 @@
+//! The end of a session: what it wrote comes out, then its parts go.
+
+use super::{
+    Attached, SessionId, SessionState, Sessions, TerminalSize,
+    launch::blocking,
+    record::{Ownership, Record, RecordedLogin},
+};
+use crate::{
+    container::engine_error,
+    error_handling::{Code, Error, Result},
+    image::entry,
+    keychain::{Sensitive, keep_own_login},
+    sync::{Collected, Moment, OutReport, Source, acquire_sync_lock, apply_collected},
+};
+use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use serde::Serialize;
+
+/// How a session was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finished {
+    /// Its data is on the host, and nothing of it is in the engine.
+    Done,
+    /// It was killed from outside. Its data is on the host, and it can be gone on with.
+    Interrupted,
+}
+
+/// A session whose data came out.
+#[derive(Debug, Serialize)]
+pub struct FinishedSession {
+    /// The session.
+    pub id: SessionId,
+    /// How it was left.
+    pub state: Finished,
+    /// Claude Code's exit code, if a container was there to tell.
+    pub exit_code: Option<i64>,
+    /// Whether it was ended for want of memory.
+    pub out_of_memory: bool,
+    /// What came out.
+    pub out: OutReport,
+}
+
+impl Sessions {
+    /// Finishes a session that this process is attached to and that has exited.
+    ///
+    /// # Errors
+    /// When its data cannot come out: container and volume then stay as they are.
+    pub async fn finish(&self, attached: Attached) -> Result<FinishedSession> {
+        let Attached { id, ownership, output, input } = attached;
+        drop((output, input));
+        let record = self.record_of(&id).await?;
+        self.finish_owned(&record, &ownership).await
+    }
+
+    /// Brings out the data of every session that has ended and that no living process looks after.
+    /// One that fails is reported and left as it is; the others go on.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn finish_ended(&self) -> Result<Vec<Result<FinishedSession>>> {
+        let mut finished = Vec::new();
+        for listed in self.list().await? {
+            let ended = matches!(listed.state, SessionState::Finished | SessionState::Abandoned);
+            if !ended {
+                continue;
+            }
+            let Some(ownership) = Ownership::take(&self.locations, &listed.id)? else { continue };
+            let record = self.record_of(&listed.id).await?;
+            if listed.state == SessionState::Abandoned {
+                // It never started: inside are only copies of what the host has.
+                self.remove_parts(&record.id).await?;
+                Record::forget(&self.locations, &record.id)?;
+                continue;
+            }
+            finished.push(self.finish_owned(&record, &ownership).await);
+        }
+        Ok(finished)
+    }
+
+    async fn finish_owned(&self, record: &Record, _ownership: &Ownership) -> Result<FinishedSession> {
+        let exit = self.exit_of(&record.id).await?;
+        if let Some(Exit { code: entry::EXIT_VERIFY | entry::EXIT_BROKEN, .. }) = exit
+            && let Some(error) = self.refusal(record).await?
+        {
+            self.remove_parts(&record.id).await?;
+            Record::forget(&self.locations, &record.id)?;
+            return Err(error);
+        }
+        let out = self.collect(record, Moment::Finished).await.map_err(|error| {
+            error.remedy(format!(
+                "the data is safe in the session; when that is mended: drydock sync out {}",
+                record.id
+            ))
+        })?;
+        let interrupted =
+            exit.as_ref().is_some_and(Exit::is_interruption) && !record.stop_asked && record.terminal;
+        let state = if interrupted {
+            self.mark_out(record)?;
+            Finished::Interrupted
+        } else {
+            self.remove_parts(&record.id).await?;
+            Record::forget(&self.locations, &record.id)?;
+            Finished::Done
+        };
+        Ok(FinishedSession {
+            id: record.id.clone(),
+            state,
+            exit_code: exit.as_ref().map(|exit| exit.code),
+            out_of_memory: exit.is_some_and(|exit| exit.out_of_memory),
+            out,
+        })
+    }
+
+    /// Brings out what a session has written so far; it may run on.
+    ///
+    /// # Errors
+    /// When the data cannot come out; it then stays in the session.
+    pub async fn sync_out(&self, id: &SessionId) -> Result<OutReport> {
+        let record = self.record_of(id).await?;
+        let running = self.is_running(id).await?;
+        let moment = if running { Moment::Running } else { Moment::Finished };
+        self.collect(&record, moment).await
+    }
+
+    async fn collect(&self, record: &Record, moment: Moment) -> Result<OutReport> {
+        let volume = self.open_volume(record).await?;
+        let base = record.load_base(&self.locations)?;
+        let relative = |path: &std::path::Path| {
+            path.strip_prefix(&self.locations.home).unwrap_or(path).to_string_lossy().into_owned()
+        };
+        let (config, state) = (relative(&self.locations.claude_dir), relative(&self.locations.claude_json));
+        let source = Source {
+            config: &config,
+            state: &state,
+            project: &record.project.root,
+            base: &base.files,
+            base_state: base.state.as_bytes(),
+        };
+        let scratch = self.locations.session_dir(record.id.as_str());
+        let collected = Collected::read(&volume, &source, moment, &scratch).await;
+        volume.close().await?;
+        let collected = collected?;
+        if record.login == RecordedLogin::Own
+            && let Some(credentials) = &collected.credentials
+        {
+            keep_own_login(&self.locations, credentials)?;
+        }
+        let lock =
+            acquire_sync_lock(&self.locations.sync_lock, "sync out", self.settings.lock_timeout()).await?;
+        let (locations, id, project) =
+            (self.locations.clone(), record.id.clone(), record.project.root.clone());
+        let backups = self.settings.backups_dir(&self.locations.home);
+        let report = blocking(move || {
+            apply_collected(&locations, &backups, id.as_str(), &project, &base.files, &collected)
+        })
+        .await;
+        drop(lock);
+        report
+    }
+
+    /// Why the session's first program refused to go on, if it said so.
+    async fn refusal(&self, record: &Record) -> Result<Option<Error>> {
+        let volume = self.open_volume(record).await?;
+        let said = volume.read_small(".drydock/refused").await;
+        volume.close().await?;
+        Ok(said?.map(|text| {
+            let text = String::from_utf8_lossy(&text).trim().to_owned();
+            let broken = text.contains("no claude program");
+            let (code, message) = if broken {
+                (Code::ImageBroken, "the session image does not start")
+            } else {
+                (Code::SyncVerify, "what arrived in the session is not what was sent")
+            };
+            Error::new(code, message).why(text).remedy("run the command again").remedy("drydock doctor")
+        }))
+    }
+
+    /// Asks a session to end, and brings its data out.
+    ///
+    /// # Errors
+    /// When the engine refuses, or the data cannot come out.
+    pub async fn stop(&self, id: &SessionId) -> Result<Option<FinishedSession>> {
+        let mut record = self.record_of(id).await?;
+        record.stop_asked = true;
+        record.save(&self.locations)?;
+        if self.is_running(id).await? {
+            let options = StopContainerOptionsBuilder::new().t(10).build();
+            self.engine
+                .api()
+                .stop_container(&id.container(), Some(options))
+                .await
+                .map_err(|cause| engine_error("stop the session", cause))?;
+        }
+        // A process that is attached to it finishes it itself.
+        let Some(ownership) = Ownership::take(&self.locations, id)? else { return Ok(None) };
+        if Record::load(&self.locations, id)?.is_none() {
+            return Ok(None);
+        }
+        self.finish_owned(&record, &ownership).await.map(Some)
+    }
+
+    /// Removes a session that does not run. Its data is brought out first, unless `data` says that it
+    /// is to be thrown away.
+    ///
+    /// # Errors
+    /// [`Code::SessionState`] while it runs; [`Code::DataInside`] when its data cannot come out.
+    pub async fn remove(&self, id: &SessionId, data: DataInside) -> Result<Option<OutReport>> {
+        let record = self.record_of(id).await?;
+        if self.is_running(id).await? {
+            return Err(Error::new(Code::SessionState, format!("the session {id} is running"))
+                .remedy(format!("drydock stop {id}")));
+        }
+        let Some(_ownership) = Ownership::take(&self.locations, id)? else {
+            return Err(Error::new(
+                Code::SessionState,
+                format!("another drydock looks after the session {id}"),
+            )
+            .remedy("wait for it to finish"));
+        };
+        let out = match data {
+            DataInside::BringOut => Some(self.collect(&record, Moment::Finished).await.map_err(|cause| {
+                let mut error = Error::new(
+                    Code::DataInside,
+                    format!("the session {id} holds data that could not come out"),
+                );
+                for why in std::iter::once(cause.message()).chain(cause.causes().iter().map(String::as_str)) {
+                    error = error.why(why);
+                }
+                for remedy in cause.remedies() {
+                    error = error.remedy(remedy);
+                }
+                error.remedy(format!("or throw it away: drydock rm {id} --discard"))
+            })?),
+            DataInside::Discard => None,
+        };
+        self.remove_parts(id).await?;
+        Record::forget(&self.locations, id)?;
+        Ok(out)
+    }
+
+    /// Joins a session again: one that runs, or one that was interrupted, which then goes on.
+    ///
+    /// # Errors
+    /// [`Code::SessionState`] when it cannot be joined.
+    pub async fn attach(
+        &self,
+        id: &SessionId,
+        size: TerminalSize,
+        keys: Vec<(String, Sensitive<String>)>,
+    ) -> Result<Attached> {
+        let record = self.record_of(id).await?;
+        let Some(ownership) = Ownership::take(&self.locations, id)? else {
+            return Err(Error::new(Code::SessionState, format!("another terminal is attached to {id}"))
+                .remedy(format!("leave it there with Ctrl-^ Ctrl-^, then: drydock attach {id}")));
+        };
+        if !record.terminal {
+            return Err(Error::new(Code::SessionState, format!("the session {id} has no terminal"))
+                .why("it was started in a pipe or a script")
+                .remedy(format!("drydock logs {id}")));
+        }
+        if !self.is_running(id).await? {
+            return self.restart(&record, size, keys, ownership).await;
+        }
+        let attached = self.join(id, ownership).await?;
+        // Claude Code draws again when its size changes, so it is told another one first.
+        let nudge = TerminalSize { height: size.height.saturating_sub(1).max(1), ..size };
+        self.resize(id, nudge).await?;
+        self.resize(id, size).await?;
+        Ok(attached)
+    }
+
+    /// What a session has printed, as the engine kept it.
+    ///
+    /// # Errors
+    /// When the engine has nothing.
+    pub async fn logs(
+        &self,
+        id: &SessionId,
+        follow: Follow,
+    ) -> Result<impl Stream<Item = Result<Bytes>> + use<'_>> {
+        self.record_of(id).await?;
+        let options =
+            LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow == Follow::Yes).build();
+        Ok(self.engine.api().logs(&id.container(), Some(options)).map(|line| {
+            line.map(bollard::container::LogOutput::into_bytes)
+                .map_err(|cause| engine_error("give the session's output", cause))
+        }))
+    }
+}
+
+/// What happens to a session's data when it is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataInside {
+    /// It is brought onto the host first.
+    BringOut,
+    /// The user said to throw it away.
+    Discard,
+}
+
+/// Whether to go on reading what a session prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// Until it ends.
+    Yes,
+    /// Only what is there.
+    No,
+}
+
+/// How a container ended.
+pub(super) struct Exit {
+    pub(super) code: i64,
+    pub(super) out_of_memory: bool,
+}
+
+impl Exit {
+    /// Killed by a signal from outside, or by an engine or machine that went down (255).
+    fn is_interruption(&self) -> bool {
+        self.out_of_memory || matches!(self.code, 129 | 137 | 143 | 255)
+    }
+}

@@ -1,0 +1,343 @@
+//! From a click to a running Claude Code.
+
+use super::{
+    Attached, Project, SessionId, Sessions, TerminalSize,
+    configuration::{SSH_AGENT_SOCKET, Wishes},
+    environment,
+    record::{Base, Ownership, Record},
+    staging::Staging,
+};
+use crate::{
+    container::{engine_error, is_not_found},
+    error_handling::{Code, Error, Result},
+    image::{self, LayerCache, ProgressSink, SessionUser, StoredImage},
+    keychain::{KEY_VARIABLES, Sensitive, SessionLogin, session_login},
+    settings::LoginMode,
+    sync::{HomeVolume, InwardPlan, Purpose, acquire_sync_lock},
+    validation::refuse_damaged_config,
+};
+use bollard::{
+    models::VolumeCreateRequest,
+    query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder},
+};
+use chrono::Utc;
+use std::path::PathBuf;
+
+/// What the user asked for.
+#[derive(Debug)]
+pub struct Launch {
+    /// The project's folder.
+    pub project: PathBuf,
+    /// Arguments for Claude Code.
+    pub arguments: Vec<String>,
+    /// The terminal's size, or `None` for plain pipes.
+    pub terminal: Option<TerminalSize>,
+    /// What the terminal says of itself: see [`super::TERMINAL_VARIABLES`].
+    pub terminal_variables: Vec<(String, String)>,
+    /// Variables for Claude Code. They reach its environment and no configuration.
+    pub variables: Vec<(String, Sensitive<String>)>,
+    /// Keys and tokens found in the user's environment, for the login mode that uses them.
+    pub keys: Vec<(String, Sensitive<String>)>,
+    /// Whether the session may use the user's SSH agent.
+    pub ssh_agent: Option<PathBuf>,
+    /// What to do when there is no session image.
+    pub missing_image: MissingImage,
+}
+
+/// What a launch does without a session image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingImage {
+    /// Build it first.
+    Build,
+    /// Refuse.
+    Refuse,
+}
+
+impl Sessions {
+    /// Launches a session and joins it. When this fails, nothing of the session is left.
+    ///
+    /// # Errors
+    /// Anything that keeps the session from starting, with its remedy.
+    pub async fn launch(&self, launch: Launch, progress: &ProgressSink) -> Result<Attached> {
+        check_variables(&launch)?;
+        let (locations, folder) = (self.locations.clone(), launch.project.clone());
+        let project = blocking(move || {
+            let project = Project::find(&folder, &locations)?;
+            refuse_damaged_config(&locations)?;
+            Ok(project)
+        })
+        .await?;
+        let login = self.login(self.settings.login_mode(), &launch.variables, launch.keys.clone())?;
+        let image = self.image(launch.missing_image, progress).await?;
+        let record = Record {
+            id: SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128()),
+            project,
+            image: image.tag.clone(),
+            claude_version: image.version.claude_version.clone(),
+            user: SessionUser::current().into(),
+            created: Utc::now(),
+            terminal: launch.terminal.is_some(),
+            login: self.settings.login_mode().into(),
+            stop_asked: false,
+        };
+        let ownership = Ownership::take(&self.locations, &record.id)?
+            .ok_or_else(|| Error::new(Code::Internal, "a new session's name is taken"))?;
+        match self.start(&record, &launch, login, ownership).await {
+            Ok(attached) => Ok(attached),
+            Err(error) => {
+                // Only copies of the host's data are inside so far.
+                if let Err(left) = self.remove_parts(&record.id).await {
+                    tracing::warn!(session = %record.id, error = %left, "parts of a failed launch are left");
+                }
+                Record::forget(&self.locations, &record.id)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// What the session logs in with: the mode's, and keys among the variables that were passed.
+    pub(super) fn login(
+        &self,
+        mode: LoginMode,
+        variables: &[(String, Sensitive<String>)],
+        keys: Vec<(String, Sensitive<String>)>,
+    ) -> Result<SessionLogin> {
+        let passed = |name: &String| KEY_VARIABLES.contains(&name.as_str());
+        let mut given: Vec<_> = variables.iter().filter(|(name, _)| passed(name)).cloned().collect();
+        if given.is_empty() {
+            given = keys;
+        }
+        session_login(&self.locations, mode, given)
+    }
+
+    async fn image(&self, missing: MissingImage, progress: &ProgressSink) -> Result<StoredImage> {
+        if let Some(image) = image::current_image(&self.engine, &self.locations, &self.settings).await? {
+            return Ok(image);
+        }
+        match missing {
+            MissingImage::Build => {
+                image::build_image(&self.engine, &self.locations, &self.settings, LayerCache::Use, progress)
+                    .await
+            }
+            MissingImage::Refuse => {
+                Err(Error::new(Code::ImageMissing, "no session image is built").remedy("drydock image build"))
+            }
+        }
+    }
+
+    async fn start(
+        &self,
+        record: &Record,
+        launch: &Launch,
+        login: SessionLogin,
+        ownership: Ownership,
+    ) -> Result<Attached> {
+        let lock =
+            acquire_sync_lock(&self.locations.sync_lock, "sync in", self.settings.lock_timeout()).await?;
+        self.ensure_network().await?;
+        self.make_volume(record).await?;
+        // On record before anything is inside: whoever finds the volume can tell what it is.
+        record.save(&self.locations)?;
+        let plan = self.plan_in(record, &launch.variables, login).await?;
+        let base = self.bring_in(record, plan).await?;
+        record.save_base(&self.locations, &base)?;
+        drop(lock);
+        let staging = self.stage(record).await?;
+        let mut variables =
+            environment::variables(&self.locations, &(&record.user).into(), &launch.terminal_variables);
+        if launch.ssh_agent.is_some() {
+            variables.push(format!("SSH_AUTH_SOCK={SSH_AGENT_SOCKET}"));
+        }
+        let wishes = Wishes { arguments: &launch.arguments, variables, ssh_agent: launch.ssh_agent.clone() };
+        let body = self.container_body(record, &staging, wishes);
+        let options = CreateContainerOptionsBuilder::new().name(&record.id.container()).build();
+        self.engine
+            .api()
+            .create_container(Some(options), body)
+            .await
+            .map_err(|cause| engine_error("make the session's container", cause))?;
+        let attached = self.join(&record.id, ownership).await?;
+        self.start_container(record).await?;
+        drop(staging);
+        if let Some(size) = launch.terminal {
+            self.resize(&record.id, size).await?;
+        }
+        Ok(attached)
+    }
+
+    pub(super) async fn start_container(&self, record: &Record) -> Result<()> {
+        self.engine
+            .api()
+            .start_container(&record.id.container(), None::<bollard::query_parameters::StartContainerOptions>)
+            .await
+            .map_err(|cause| {
+                let cause = engine_error("start the session", cause);
+                let mut error = Error::new(Code::ImageBroken, "the session's container does not start");
+                for why in cause.causes() {
+                    error = error.why(why);
+                }
+                error
+                    .remedy("drydock image build --fresh   (builds the session image anew)")
+                    .remedy("drydock doctor")
+            })
+    }
+
+    async fn make_volume(&self, record: &Record) -> Result<()> {
+        let request = VolumeCreateRequest {
+            name: Some(record.id.volume()),
+            labels: Some(self.labels(record)),
+            ..VolumeCreateRequest::default()
+        };
+        self.engine
+            .api()
+            .create_volume(request)
+            .await
+            .map(drop)
+            .map_err(|cause| engine_error("make the session's home", cause))
+    }
+
+    async fn plan_in(
+        &self,
+        record: &Record,
+        variables: &[(String, Sensitive<String>)],
+        login: SessionLogin,
+    ) -> Result<InwardPlan> {
+        let (locations, settings) = (self.locations.clone(), self.settings.clone());
+        let project = record.project.root.clone();
+        let variables = variables.to_vec();
+        blocking(move || {
+            let purpose = Purpose { project: &project, history: settings.history() };
+            let mut plan = InwardPlan::make(&locations, &purpose)?;
+            if let Some(git) = environment::git_config(&locations) {
+                plan.add_file(".gitconfig", 0o644, Sensitive::new(git));
+            }
+            add_login(&mut plan, &locations, &variables, login);
+            Ok(plan)
+        })
+        .await
+    }
+
+    async fn bring_in(&self, record: &Record, plan: InwardPlan) -> Result<Base> {
+        let volume = self.open_volume(record).await?;
+        let brought = volume.bring_in(plan, &(&record.user).into()).await;
+        volume.close().await?;
+        Ok(Base::of(brought?))
+    }
+
+    pub(super) async fn stage(&self, record: &Record) -> Result<Staging> {
+        let (id, project, user) =
+            (record.id.clone(), record.project.clone(), SessionUser::from(&record.user));
+        let kind = self.engine.kind;
+        blocking(move || Staging::prepare(&id, &project, kind, &user)).await
+    }
+
+    /// Opens the session's home; the image of the session may be gone, any session image will do.
+    pub(super) async fn open_volume(&self, record: &Record) -> Result<HomeVolume<'_>> {
+        let name = format!("{}-view-{}", record.id.container(), std::process::id());
+        let mut labels = self.labels(record);
+        labels.remove(super::configuration::LABEL_SESSION);
+        labels.insert(super::configuration::LABEL_VIEW.into(), record.id.to_string());
+        let image = match self.engine.api().inspect_image(&record.image).await {
+            Ok(_) => record.image.clone(),
+            Err(cause) if is_not_found(&cause) => {
+                let images = image::list_images(&self.engine).await?;
+                images.into_iter().next().map(|image| image.tag).ok_or_else(|| {
+                    Error::new(
+                        Code::ImageMissing,
+                        "no session image is there to read the session's data with",
+                    )
+                    .remedy("drydock image build")
+                })?
+            }
+            Err(cause) => return Err(engine_error("look for the session's image", cause)),
+        };
+        HomeVolume::open(&self.engine, &name, &image, &record.id.volume(), labels).await
+    }
+
+    /// Goes on with a session that was interrupted: the same home, the same conversation.
+    pub(super) async fn restart(
+        &self,
+        record: &Record,
+        size: TerminalSize,
+        keys: Vec<(String, Sensitive<String>)>,
+        ownership: Ownership,
+    ) -> Result<Attached> {
+        let login = self.login(self.settings.login_mode(), &[], keys)?;
+        let mut plan = InwardPlan::empty();
+        add_login(&mut plan, &self.locations, &[], login);
+        let volume = self.open_volume(record).await?;
+        let brought = volume.bring_in(plan, &(&record.user).into()).await;
+        volume.close().await?;
+        brought?;
+        let staging = self.stage(record).await?;
+        let attached = self.join(&record.id, ownership).await?;
+        self.start_container(record).await?;
+        drop(staging);
+        self.resize(&record.id, size).await?;
+        Ok(attached)
+    }
+
+    /// Removes a session's container, views and volume, in this order, passing over what is gone.
+    pub(super) async fn remove_parts(&self, id: &SessionId) -> Result<()> {
+        let api = self.engine.api();
+        let options = || Some(RemoveContainerOptionsBuilder::new().force(true).v(false).build());
+        let mut names = vec![id.container()];
+        names.extend(self.views_of(id).await?);
+        for name in names {
+            match api.remove_container(&name, options()).await {
+                Ok(()) => {}
+                Err(cause) if is_not_found(&cause) => {}
+                Err(cause) => return Err(engine_error("remove the session's container", cause)),
+            }
+        }
+        match api.remove_volume(&id.volume(), None::<bollard::query_parameters::RemoveVolumeOptions>).await {
+            Ok(()) => Ok(()),
+            Err(cause) if is_not_found(&cause) => Ok(()),
+            Err(cause) => Err(engine_error("remove the session's home", cause)),
+        }
+    }
+}
+
+fn add_login(
+    plan: &mut InwardPlan,
+    locations: &crate::paths::Locations,
+    variables: &[(String, Sensitive<String>)],
+    login: SessionLogin,
+) {
+    if let Some(credentials) = login.credentials
+        && let Some(dir) =
+            locations.claude_dir.strip_prefix(&locations.home).ok().and_then(|dir| dir.to_str())
+    {
+        plan.add_file(&format!("{dir}/.credentials.json"), 0o600, credentials);
+    }
+    let mut all = login.environment;
+    for (name, value) in variables {
+        all.retain(|(known, _)| known != name);
+        all.push((name.clone(), value.clone()));
+    }
+    if !all.is_empty() {
+        let exports = all.iter().map(|(name, value)| (name.as_str(), value.reveal().as_str()));
+        plan.add_file(".drydock/environment", 0o600, Sensitive::new(environment::shell_exports(exports)));
+    }
+}
+
+fn check_variables(launch: &Launch) -> Result<()> {
+    for (name, value) in &launch.variables {
+        if !environment::is_variable_name(name) {
+            return Err(Error::new(Code::Usage, format!("`{name}` is not the name of a variable"))
+                .remedy("--env NAME=VALUE, or --env NAME to pass your own"));
+        }
+        if value.reveal().contains('\0') {
+            return Err(Error::new(Code::Usage, format!("the value of {name} holds a zero byte")));
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))?
+}

@@ -1,0 +1,36 @@
+//! A session, from launch to exit: one Claude Code in one hardened container, for one project.
+//!
+//! A session outlives the process that launched it. What it wrote is brought out at its end or at
+//! Drydock's next start, and nothing of it is removed before that.
+
+mod attached;
+mod configuration;
+mod environment;
+mod finish;
+mod id;
+mod launch;
+mod list;
+mod project;
+mod record;
+mod staging;
+
+pub use attached::{Attached, Ended, Output, TerminalSize};
+pub use environment::TERMINAL_VARIABLES;
+pub use finish::{DataInside, Finished, FinishedSession, Follow};
+pub use id::SessionId;
+pub use launch::{Launch, MissingImage};
+pub use list::{ListedSession, SessionState};
+pub use project::Project;
+
+use crate::{container::ContainerEngine, paths::Locations, settings::Settings};
+
+/// The sessions of one home on one engine.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    /// Where everything is.
+    pub locations: Locations,
+    /// The settings in force.
+    pub settings: Settings,
+    /// The engine.
+    pub engine: ContainerEngine,
+}

@@ -1,0 +1,259 @@
+//! The table of settings: name, kind, default, and what each is for.
+
+use serde::Serialize;
+
+/// One setting.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Key {
+    /// Dotted name, as in `settings.toml` and on the command line.
+    pub name: &'static str,
+    /// What values it takes.
+    #[serde(skip)]
+    pub kind: Kind,
+    /// The default, in its written form.
+    pub default: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+}
+
+/// What a setting's value must be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Any text that is not empty.
+    Text,
+    /// Text that may be empty.
+    OptionalText,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A whole number in a range, both ends included.
+    Integer(i64, i64),
+    /// `auto`, or a size such as `8g`.
+    Memory,
+    /// `auto`, or a number of CPUs such as `2` or `1.5`.
+    Cpus,
+    /// A version such as `2.1.330`.
+    Version,
+    /// Debian package names, separated by spaces.
+    Packages,
+}
+
+/// Every setting. `drydock settings list` prints this table.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "container.engine",
+        kind: Kind::Text,
+        default: "auto",
+        about: "\"auto\", a Docker context's name, or a socket (unix://, tcp://, ssh://)",
+    },
+    Key {
+        name: "container.memory",
+        kind: Kind::Memory,
+        default: "auto",
+        about: "memory limit of a session (8g); \"auto\" is three quarters of the engine's memory",
+    },
+    Key {
+        name: "container.cpus",
+        kind: Kind::Cpus,
+        default: "auto",
+        about: "CPU limit of a session (2, 1.5); \"auto\" is no limit",
+    },
+    Key {
+        name: "container.pids",
+        kind: Kind::Integer(64, 1_000_000),
+        default: "4096",
+        about: "process limit of a session",
+    },
+    Key {
+        name: "image.base",
+        kind: Kind::Text,
+        default: "debian:bookworm-slim",
+        about: "the image that session images start from; \"debootstrap:bookworm\" makes one from Debian's packages",
+    },
+    Key {
+        name: "image.claude_version",
+        kind: Kind::Version,
+        default: crate::image::PINNED_VERSION,
+        about: "the version of Claude Code in session images",
+    },
+    Key {
+        name: "image.packages",
+        kind: Kind::Packages,
+        default: "",
+        about: "more Debian packages for session images, separated by spaces",
+    },
+    Key {
+        name: "login.mode",
+        kind: Kind::Choice(LoginMode::WORDS),
+        default: "ask",
+        about: "how sessions log in: \"own\", \"lease\", \"api-key\"; \"ask\" asks once",
+    },
+    Key {
+        name: "session.history",
+        kind: Kind::Choice(HistoryScope::WORDS),
+        default: "project",
+        about: "which conversations a session gets: \"project\", \"all\", \"none\"",
+    },
+    Key {
+        name: "sync.lock_timeout_seconds",
+        kind: Kind::Integer(1, 600),
+        default: "30",
+        about: "how long a sync waits for another one",
+    },
+    Key {
+        name: "backup.local.path",
+        kind: Kind::OptionalText,
+        default: "~/.claude-backups",
+        about: "where the local copy of the backups is",
+    },
+];
+
+/// How sessions log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginMode {
+    /// Not chosen yet.
+    Ask,
+    /// Sign in inside by Claude Code's own flow; the login is kept for later sessions.
+    Own,
+    /// The host's access token and its expiry, without the refresh token.
+    Lease,
+    /// A key or token that the user gives by environment variable.
+    ApiKey,
+}
+
+impl LoginMode {
+    /// The words of the setting, in the order of the variants.
+    pub const WORDS: &'static [&'static str] = &["ask", "own", "lease", "api-key"];
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Ask, Self::Own, Self::Lease, Self::ApiKey]
+            .into_iter()
+            .zip(Self::WORDS)
+            .find_map(|(mode, name)| (*name == word).then_some(mode))
+    }
+}
+
+/// Which conversations a session gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HistoryScope {
+    /// Those of its own project and the folders in it.
+    Project,
+    /// All of them.
+    All,
+    /// None.
+    None,
+}
+
+impl HistoryScope {
+    /// The words of the setting, in the order of the variants.
+    pub const WORDS: &'static [&'static str] = &["project", "all", "none"];
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Project, Self::All, Self::None]
+            .into_iter()
+            .zip(Self::WORDS)
+            .find_map(|(scope, name)| (*name == word).then_some(scope))
+    }
+}
+
+/// The memory limit of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// Three quarters of what the engine has.
+    Auto,
+    /// This many bytes.
+    Bytes(u64),
+}
+
+impl MemoryLimit {
+    /// Reads `auto`, or a whole number with an optional `k`, `m` or `g` (powers of 1024).
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text == "auto" {
+            return Some(Self::Auto);
+        }
+        let lower = text.to_ascii_lowercase();
+        let (digits, unit) = match lower.strip_suffix('b').unwrap_or(&lower) {
+            rest if rest.ends_with('k') => (&rest[..rest.len() - 1], 1 << 10),
+            rest if rest.ends_with('m') => (&rest[..rest.len() - 1], 1 << 20),
+            rest if rest.ends_with('g') => (&rest[..rest.len() - 1], 1 << 30),
+            rest => (rest, 1),
+        };
+        let bytes = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+        // Claude Code itself does not start in less.
+        (bytes >= 512 << 20).then_some(Self::Bytes(bytes))
+    }
+}
+
+impl Kind {
+    /// Says what is wrong with `value`, or nothing.
+    pub(super) fn fault(self, value: &str) -> Option<String> {
+        let good = match self {
+            Self::Text => !value.trim().is_empty(),
+            Self::OptionalText => true,
+            Self::Choice(words) => words.contains(&value),
+            Self::Integer(low, high) => value.parse::<i64>().is_ok_and(|n| (low..=high).contains(&n)),
+            Self::Memory => MemoryLimit::parse(value).is_some(),
+            Self::Cpus => {
+                value == "auto"
+                    || value.parse::<f64>().is_ok_and(|n| n.is_finite() && (0.1..=1024.0).contains(&n))
+            }
+            Self::Version => is_version(value),
+            Self::Packages => value.split_whitespace().all(is_package_name),
+        };
+        (!good).then(|| format!("it must be {}", self.wanted()))
+    }
+
+    fn wanted(self) -> String {
+        match self {
+            Self::Text => "a text".into(),
+            Self::OptionalText => "a text, or empty".into(),
+            Self::Choice(words) => format!("one of: {}", words.join(", ")),
+            Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Memory => "\"auto\" or a size of at least 512m, such as 8g".into(),
+            Self::Cpus => "\"auto\" or a number such as 2 or 1.5".into(),
+            Self::Version => "a version such as 2.1.330".into(),
+            Self::Packages => "Debian package names separated by spaces".into(),
+        }
+    }
+}
+
+fn is_version(text: &str) -> bool {
+    let parts: Vec<_> = text.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Debian policy §5.6.7. Checked because the names stand in the image's recipe.
+fn is_package_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_value_its_key_takes() {
+        for key in KEYS {
+            assert_eq!(key.kind.fault(key.default), None, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn memory_reads_sizes_and_refuses_nonsense() {
+        assert_eq!(MemoryLimit::parse("8g"), Some(MemoryLimit::Bytes(8 << 30)));
+        assert_eq!(MemoryLimit::parse("1024MB"), Some(MemoryLimit::Bytes(1 << 30)));
+        for wrong in ["", "8x", "-1g", "1.5g", "12", "99999999999999g"] {
+            assert_eq!(MemoryLimit::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn package_names_cannot_carry_shell() {
+        assert!(Kind::Packages.fault("python3 g++ libssl-dev").is_none());
+        assert!(Kind::Packages.fault("x; rm -rf /").is_some());
+        assert!(Kind::Packages.fault("$(id)").is_some());
+    }
+}

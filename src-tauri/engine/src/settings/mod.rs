@@ -1,0 +1,9 @@
+//! Drydock's settings: one table of keys, read from `settings.toml`, overridden by the environment.
+//!
+//! Unknown keys and wrong values are refused with their place; nothing falls back silently.
+
+mod file;
+mod keys;
+
+pub use file::{Settings, Source};
+pub use keys::{HistoryScope, KEYS, Key, LoginMode, MemoryLimit};

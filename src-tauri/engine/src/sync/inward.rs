@@ -1,0 +1,504 @@
+//! What goes into a session, and how it is packed.
+
+use crate::{
+    claude_home::{
+        Class, Inward, class_of, parse_document, project_dir_name, recorded_cwd, session_of,
+        session_settings, session_state,
+    },
+    container::{TarSender, hex},
+    error_handling::{Code, Error, IoContext, Result},
+    image::{HOME_VOLUME_MOUNT, SessionUser},
+    keychain::Sensitive,
+    paths::Locations,
+    settings::HistoryScope,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+use walkdir::WalkDir;
+
+/// A file up to this size is read whole before it is packed, so that a writer cannot change it midway.
+const WHOLE: u64 = 4 << 20;
+
+/// What a file was when it went in: the base of the way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileMark {
+    pub(crate) len: u64,
+    pub(crate) sha256: String,
+}
+
+/// What a session is for; decides what it gets.
+pub(crate) struct Purpose<'a> {
+    pub(crate) project: &'a Path,
+    pub(crate) history: HistoryScope,
+}
+
+enum Source {
+    File(PathBuf),
+    Made(Sensitive<Vec<u8>>),
+}
+
+struct Item {
+    /// Below the home, with `/` between the parts.
+    name: String,
+    source: Source,
+    mode: u32,
+}
+
+/// Everything that one session will get, before any of it is read.
+pub(crate) struct InwardPlan {
+    items: Vec<Item>,
+    folders: BTreeSet<String>,
+}
+
+/// What went in.
+pub(crate) struct Brought {
+    /// Every file by its name below the home.
+    pub(crate) base: BTreeMap<String, FileMark>,
+    /// The session's `.claude.json` as it went in.
+    pub(crate) state: Vec<u8>,
+}
+
+impl InwardPlan {
+    /// Decides what goes in. Reads names and the documents, not the files. Blocking.
+    pub(crate) fn make(locations: &Locations, purpose: &Purpose<'_>) -> Result<Self> {
+        let config = relative(&locations.home, &locations.claude_dir)?;
+        let mut plan = Self::empty();
+        plan.add_folder(&config);
+        let state = read_document(&locations.claude_json)?.unwrap_or_default();
+        plan.add_made(
+            &relative(&locations.home, &locations.claude_json)?,
+            &session_state(&state, purpose.project),
+        )?;
+        let settings = read_document(&locations.claude_dir.join("settings.json"))?.unwrap_or_default();
+        plan.add_made(&format!("{config}/settings.json"), &session_settings(&settings))?;
+        let conversations = Conversations::find(&locations.claude_dir, purpose);
+        plan.add_prompts(&locations.claude_dir, &config, purpose)?;
+        plan.walk(&locations.claude_dir, &config, &conversations)?;
+        if let Ok(project) = purpose.project.strip_prefix(&locations.home) {
+            plan.add_folder(&project.to_string_lossy());
+        }
+        Ok(plan)
+    }
+
+    /// Nothing yet.
+    pub(crate) fn empty() -> Self {
+        Self { items: Vec::new(), folders: BTreeSet::new() }
+    }
+
+    /// Adds a file that is made here. Secrets among them are for their owner only.
+    pub(crate) fn add_file(&mut self, name: &str, mode: u32, content: Sensitive<Vec<u8>>) {
+        if let Some((parent, _)) = name.rsplit_once('/') {
+            self.add_folder(parent);
+        }
+        self.items.push(Item { name: name.to_owned(), source: Source::Made(content), mode });
+    }
+
+    /// Adds a folder and those above it.
+    pub(crate) fn add_folder(&mut self, name: &str) {
+        let mut whole = String::new();
+        for part in name.split('/').filter(|part| !part.is_empty()) {
+            if !whole.is_empty() {
+                whole.push('/');
+            }
+            whole.push_str(part);
+            self.folders.insert(whole.clone());
+        }
+    }
+
+    fn add_made(&mut self, name: &str, document: &Map<String, Value>) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(document)
+            .map_err(|cause| Error::new(Code::Internal, "a document cannot be written").why(cause))?;
+        text.push(b'\n');
+        self.add_file(name, 0o600, Sensitive::new(text));
+        Ok(())
+    }
+
+    /// The prompts typed in this project, for the arrow-up key.
+    fn add_prompts(&mut self, dir: &Path, config: &str, purpose: &Purpose<'_>) -> Result<()> {
+        let file = dir.join("history.jsonl");
+        let text = match fs::read(&file) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(cause) => return Err(Error::io("read", &file, &cause)),
+        };
+        let wanted: Vec<u8> = match purpose.history {
+            HistoryScope::All => text,
+            HistoryScope::None => return Ok(()),
+            HistoryScope::Project => text
+                .split_inclusive(|byte| *byte == b'\n')
+                .filter(|line| {
+                    serde_json::from_slice::<PromptLine>(line)
+                        .is_ok_and(|line| line.project.is_some_and(|path| path.starts_with(purpose.project)))
+                })
+                .flatten()
+                .copied()
+                .collect(),
+        };
+        if !wanted.is_empty() {
+            self.add_file(&format!("{config}/history.jsonl"), 0o600, Sensitive::new(wanted));
+        }
+        Ok(())
+    }
+
+    /// Links are followed: people keep parts of this folder in a repository of dotfiles.
+    fn walk(&mut self, dir: &Path, config: &str, conversations: &Conversations) -> Result<()> {
+        if !dir.is_dir() {
+            return Ok(());
+        }
+        for entry in WalkDir::new(dir).follow_links(true).sort_by_file_name() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                // A link to nowhere, a loop, a file deleted meanwhile, or a folder that is not ours:
+                // nothing that a session could use.
+                Err(cause) => {
+                    tracing::warn!(%cause, "left out of the session");
+                    continue;
+                }
+            };
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            let Ok(path) = entry.path().strip_prefix(dir) else { continue };
+            let Some(name) = path.to_str() else {
+                tracing::warn!(file = %entry.path().display(), "left out of the session: its name is not text");
+                continue;
+            };
+            let wanted = match class_of(name).inward() {
+                Inward::Always => true,
+                Inward::WithConversation => conversations.has(name),
+                Inward::Adapted | Inward::Never => false,
+            };
+            if wanted {
+                let full = format!("{config}/{name}");
+                if let Some((parent, _)) = full.rsplit_once('/') {
+                    self.add_folder(parent);
+                }
+                let mode = entry.metadata().map_or(0o600, |data| data.permissions().mode() & 0o777);
+                self.items.push(Item {
+                    name: full,
+                    source: Source::File(entry.into_path()),
+                    mode: mode | 0o600,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes everything as one uncompressed tar with the manifest at its end. Blocking.
+    ///
+    /// The names are below the image's mount of the home volume; the archive is for the root folder.
+    pub(crate) fn pack(self, sender: TarSender, user: &SessionUser) -> Result<Brought> {
+        let mut packer = Packer::new(sender, user);
+        packer.folder("", 0o755)?;
+        for folder in &self.folders {
+            packer.folder(folder, 0o755)?;
+        }
+        let mut brought = Brought { base: BTreeMap::new(), state: Vec::new() };
+        let mut manifest = String::new();
+        for item in self.items {
+            let mark = match &item.source {
+                Source::Made(content) => {
+                    if item.name.ends_with(".claude.json") {
+                        brought.state.clone_from(content.reveal());
+                    }
+                    packer.bytes(&item.name, item.mode, now(), content.reveal())?
+                }
+                Source::File(path) => packer.file(&item.name, item.mode, path)?,
+            };
+            manifest.push_str(&manifest_line(&mark.sha256, &item.name));
+            brought.base.insert(item.name, mark);
+        }
+        packer.folder(".drydock", 0o700)?;
+        packer.bytes(".drydock/manifest.sha256", 0o600, now(), manifest.as_bytes())?;
+        packer.finish()?;
+        Ok(brought)
+    }
+}
+
+/// A line as `sha256sum --check` reads it: a backslash in front marks a name with escapes.
+fn manifest_line(digest: &str, name: &str) -> String {
+    if name.contains(['\\', '\n', '\r']) {
+        let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+        format!("\\{digest}  {escaped}\n")
+    } else {
+        format!("{digest}  {name}\n")
+    }
+}
+
+#[derive(Deserialize)]
+struct PromptLine {
+    project: Option<PathBuf>,
+}
+
+/// The conversations that a session gets: project folders, and the ids in them.
+struct Conversations {
+    folders: HashSet<String>,
+    ids: HashSet<String>,
+    all: bool,
+}
+
+impl Conversations {
+    fn find(dir: &Path, purpose: &Purpose<'_>) -> Self {
+        let mut found =
+            Self { folders: HashSet::new(), ids: HashSet::new(), all: purpose.history == HistoryScope::All };
+        if purpose.history != HistoryScope::Project {
+            return found;
+        }
+        let own = project_dir_name(purpose.project);
+        let Ok(entries) = fs::read_dir(dir.join("projects")) else { return found };
+        for entry in entries.flatten() {
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            // The name of a folder inside the project starts like the project's; so does a
+            // neighbour's, so the conversations themselves are asked.
+            if name == own || (name.starts_with(&own) && is_inside(&entry.path(), purpose.project)) {
+                found.ids.extend(ids_in(&entry.path()));
+                found.folders.insert(name);
+            }
+        }
+        found
+    }
+
+    fn has(&self, name: &str) -> bool {
+        if self.all {
+            return true;
+        }
+        if let Some(rest) = name.strip_prefix("projects/") {
+            return rest.split('/').next().is_some_and(|folder| self.folders.contains(folder));
+        }
+        match session_of(name) {
+            Some(id) => self.ids.contains(id),
+            None => class_of(name) == Class::Notes,
+        }
+    }
+}
+
+fn is_inside(folder: &Path, project: &Path) -> bool {
+    transcripts(folder).find_map(|file| recorded_cwd(&file)).is_some_and(|cwd| cwd.starts_with(project))
+}
+
+fn ids_in(folder: &Path) -> impl Iterator<Item = String> {
+    transcripts(folder).filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()))
+}
+
+fn transcripts(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
+}
+
+fn read_document(file: &Path) -> Result<Option<Map<String, Value>>> {
+    match fs::read(file) {
+        Ok(text) => parse_document(&text).map(Some).map_err(|fault| {
+            Error::new(Code::ConfigDamaged, format!("{} is damaged", file.display()))
+                .why(fault)
+                .remedy("drydock doctor")
+        }),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(Error::io("read", file, &cause)),
+    }
+}
+
+fn relative(home: &Path, path: &Path) -> Result<String> {
+    path.strip_prefix(home).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(|| {
+        Error::new(Code::HomeUnsupported, format!("{} is outside your home folder", path.display()))
+            .why("a session's home mirrors yours, and has no place for it")
+            .remedy("unset CLAUDE_CONFIG_DIR, or put that folder below your home")
+    })
+}
+
+fn now() -> u64 {
+    UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+/// Writes entries that belong to the session's user.
+struct Packer<'a> {
+    builder: tar::Builder<TarSender>,
+    user: &'a SessionUser,
+}
+
+impl<'a> Packer<'a> {
+    fn new(sender: TarSender, user: &'a SessionUser) -> Self {
+        Self { builder: tar::Builder::new(sender), user }
+    }
+
+    fn header(&self, kind: tar::EntryType, mode: u32, size: u64, mtime: u64) -> tar::Header {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(size);
+        header.set_mtime(mtime);
+        header.set_uid(self.user.uid.into());
+        header.set_gid(self.user.gid.into());
+        header
+    }
+
+    fn in_volume(name: &str) -> PathBuf {
+        Path::new(HOME_VOLUME_MOUNT.trim_start_matches('/')).join(name)
+    }
+
+    fn folder(&mut self, name: &str, mode: u32) -> Result<()> {
+        let mut header = self.header(tar::EntryType::Directory, mode, 0, now());
+        self.builder
+            .append_data(&mut header, Self::in_volume(name), io::empty())
+            .map_err(|cause| sending(&cause))
+    }
+
+    fn bytes(&mut self, name: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<FileMark> {
+        let mut header = self.header(tar::EntryType::Regular, mode, content.len() as u64, mtime);
+        self.builder
+            .append_data(&mut header, Self::in_volume(name), content)
+            .map_err(|cause| sending(&cause))?;
+        Ok(FileMark { len: content.len() as u64, sha256: hex(&Sha256::digest(content)) })
+    }
+
+    /// A file as long as it is now: what a writer appends meanwhile goes in another time.
+    fn file(&mut self, name: &str, mode: u32, path: &Path) -> Result<FileMark> {
+        let mut file = fs::File::open(path).context("read", path)?;
+        let data = file.metadata().context("read", path)?;
+        let mtime = data
+            .modified()
+            .ok()
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .map_or(0, |at| at.as_secs());
+        if data.len() <= WHOLE {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).context("read", path)?;
+            return self.bytes(name, mode, mtime, &content);
+        }
+        let mut header = self.header(tar::EntryType::Regular, mode, data.len(), mtime);
+        let mut reader = Hashing { inner: file.take(data.len()), digest: Sha256::new(), seen: 0 };
+        let sent = self.builder.append_data(&mut header, Self::in_volume(name), &mut reader);
+        if reader.seen < data.len() {
+            return Err(Error::new(Code::SyncIn, format!("{} shrank while it was read", path.display()))
+                .remedy("run the command again"));
+        }
+        sent.map_err(|cause| sending(&cause))?;
+        Ok(FileMark { len: data.len(), sha256: hex(&reader.digest.finalize()) })
+    }
+
+    fn finish(self) -> Result<()> {
+        self.builder.into_inner().and_then(|mut sender| sender.flush()).map_err(|cause| sending(&cause))
+    }
+}
+
+fn sending(cause: &io::Error) -> Error {
+    Error::new(Code::SyncIn, "your configuration could not be sent into the session").why(cause)
+}
+
+struct Hashing<R> {
+    inner: R,
+    digest: Sha256,
+    seen: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.digest.update(&buffer[..count]);
+        self.seen += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn names(locations: &Locations, project: &Path, history: HistoryScope) -> Vec<String> {
+        let plan = InwardPlan::make(locations, &Purpose { project, history }).unwrap();
+        let mut names: Vec<_> = plan.items.into_iter().map(|item| item.name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_session_gets_configuration_and_its_own_conversations() {
+        let home = tempfile::tempdir().unwrap();
+        let locations = Locations::find(Some(home.path())).unwrap();
+        let claude = &locations.claude_dir;
+        let project = locations.home.join("proj");
+        let own = project_dir_name(&project);
+        let line = |cwd: &Path| format!("{}\n", serde_json::json!({"cwd": cwd}));
+        write(&claude.join("CLAUDE.md"), "x");
+        write(&claude.join("skills/a/SKILL.md"), "x");
+        write(&claude.join(".credentials.json"), "{}");
+        write(&claude.join("shell-snapshots/s.sh"), "x");
+        write(&claude.join("secret-notes.txt"), "x");
+        write(&claude.join(format!("projects/{own}/one.jsonl")), &line(&project));
+        write(&claude.join(format!("projects/{own}-sub/two.jsonl")), &line(&project.join("sub")));
+        write(
+            &claude.join(format!("projects/{own}-neighbour/three.jsonl")),
+            &line(&locations.home.join("proj-neighbour")),
+        );
+        write(&claude.join("file-history/one/ab@v1"), "x");
+        write(&claude.join("file-history/three/ab@v1"), "x");
+        let prompts = [&project, &locations.home.join("else")]
+            .map(|path| serde_json::json!({"display": "p", "project": path}).to_string())
+            .join("\n");
+        write(&claude.join("history.jsonl"), &prompts);
+        let expected: Vec<String> = [
+            ".claude.json".into(),
+            ".claude/CLAUDE.md".into(),
+            ".claude/file-history/one/ab@v1".into(),
+            ".claude/history.jsonl".into(),
+            format!(".claude/projects/{own}-sub/two.jsonl"),
+            format!(".claude/projects/{own}/one.jsonl"),
+            ".claude/settings.json".into(),
+            ".claude/skills/a/SKILL.md".into(),
+        ]
+        .into();
+        assert_eq!(names(&locations, &project, HistoryScope::Project), expected);
+        assert!(!names(&locations, &project, HistoryScope::None).iter().any(|name| name.contains("jsonl")));
+        assert_eq!(
+            names(&locations, &project, HistoryScope::All)
+                .iter()
+                .filter(|name| name.contains("projects/"))
+                .count(),
+            3
+        );
+    }
+
+    #[test]
+    fn linked_folders_go_in_and_loops_do_not_hang() {
+        let home = tempfile::tempdir().unwrap();
+        let locations = Locations::find(Some(home.path())).unwrap();
+        let dotfiles = locations.home.join("dotfiles");
+        write(&dotfiles.join("agents/a.md"), "x");
+        fs::create_dir_all(&locations.claude_dir).unwrap();
+        std::os::unix::fs::symlink(dotfiles.join("agents"), locations.claude_dir.join("agents")).unwrap();
+        std::os::unix::fs::symlink(&locations.claude_dir, locations.claude_dir.join("commands")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", locations.claude_dir.join("CLAUDE.md")).unwrap();
+        let names = names(&locations, Path::new("/p"), HistoryScope::Project);
+        assert!(names.contains(&".claude/agents/a.md".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn awkward_names_are_written_as_sha256sum_reads_them() {
+        assert_eq!(manifest_line("ab", "a b"), "ab  a b\n");
+        assert_eq!(manifest_line("ab", "a\\b\nc"), "\\ab  a\\\\b\\nc\n");
+    }
+
+    #[test]
+    fn a_damaged_document_is_refused_with_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let locations = Locations::find(Some(home.path())).unwrap();
+        write(&locations.claude_json, "{\"a\": ");
+        let purpose = Purpose { project: Path::new("/p"), history: HistoryScope::Project };
+        let error = InwardPlan::make(&locations, &purpose).err().unwrap();
+        assert_eq!(error.code(), Code::ConfigDamaged);
+        assert!(error.causes()[0].contains("line 1, column"), "{error}");
+    }
+}

@@ -1,0 +1,198 @@
+//! One look at everything a session needs: a line and a remedy each.
+
+use super::{Severity, validate_claude_config};
+use crate::{
+    container::ContainerEngine,
+    error_handling::Code,
+    image::current_image,
+    keychain::{KEY_VARIABLES, Sensitive, extract_keychain_credentials, session_login},
+    paths::Locations,
+    settings::{LoginMode, Settings},
+};
+use serde::Serialize;
+use std::path::Path;
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Fine.
+    Good,
+    /// Works, but will want attention.
+    Attention,
+    /// Keeps sessions from working.
+    Bad,
+}
+
+/// One line of the examination.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// What was looked at: engine, image, disk, login, config.
+    pub name: &'static str,
+    /// How it came out.
+    pub standing: Standing,
+    /// What was found, in one sentence.
+    pub found: String,
+    /// What to do, unless it is fine.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn good(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, standing: Standing::Good, found: found.into(), remedy: None }
+    }
+
+    fn other(
+        name: &'static str,
+        standing: Standing,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { name, standing, found: found.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Looks at engine, image, disk, login and configuration. Reads only.
+pub async fn examine(locations: &Locations, settings: &Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match ContainerEngine::find(locations, settings).await {
+        Ok(engine) => {
+            checks.push(Check::good(
+                "engine",
+                format!(
+                    "{} {} at {}, found by {}",
+                    if engine.operating_system.is_empty() { "engine" } else { &engine.operating_system },
+                    engine.version,
+                    engine.address,
+                    engine.because
+                ),
+            ));
+            checks.push(image(&engine, locations, settings).await);
+        }
+        Err(error) => {
+            let remedy = error.remedies().first().cloned().unwrap_or_default();
+            let why = error.causes().first().map(|cause| format!(": {cause}")).unwrap_or_default();
+            checks.push(Check::other("engine", Standing::Bad, format!("{}{why}", error.message()), remedy));
+            checks.push(Check::other(
+                "image",
+                Standing::Bad,
+                "unknown without an engine",
+                "mend the engine first",
+            ));
+        }
+    }
+    checks.push(disk(&locations.home));
+    checks.push(login(locations, settings));
+    checks.extend(config(locations));
+    checks
+}
+
+async fn image(engine: &ContainerEngine, locations: &Locations, settings: &Settings) -> Check {
+    match current_image(engine, locations, settings).await {
+        Ok(Some(image)) => Check::good(
+            "image",
+            format!(
+                "Claude Code {}, built {}",
+                image.version.claude_version,
+                image.created.format("%Y-%m-%d")
+            ),
+        ),
+        Ok(None) => Check::other(
+            "image",
+            Standing::Attention,
+            format!("none is built for Claude Code {}", settings.claude_version()),
+            "drydock image build   (the first `drydock run` does it too)",
+        ),
+        Err(error) => Check::other("image", Standing::Bad, error.to_string(), "drydock image build"),
+    }
+}
+
+fn disk(home: &Path) -> Check {
+    const LOW: u64 = 2 << 30;
+    match free_bytes(home) {
+        Ok(free) if free < LOW => Check::other(
+            "disk",
+            Standing::Attention,
+            format!("{:.1} GB free where your home is", gigabytes(free)),
+            "free some space: a session image alone takes about 1 GB",
+        ),
+        Ok(free) => Check::good("disk", format!("{:.0} GB free where your home is", gigabytes(free))),
+        Err(cause) => {
+            Check::other("disk", Standing::Attention, format!("free space is unknown: {cause}"), "df -h")
+        }
+    }
+}
+
+fn free_bytes(path: &Path) -> std::io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[allow(clippy::cast_precision_loss)] // for a person's eyes
+fn gigabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e9
+}
+
+fn login(locations: &Locations, settings: &Settings) -> Check {
+    let keys: Vec<_> =
+        KEY_VARIABLES.iter().filter(|name| std::env::var_os(name).is_some()).copied().collect();
+    let given = keys.iter().map(|name| ((*name).to_owned(), Sensitive::new(String::new()))).collect();
+    match session_login(locations, settings.login_mode(), given) {
+        Ok(login) => {
+            Check::good("login", described(settings.login_mode(), &keys, login.credentials.is_some()))
+        }
+        Err(error) if error.code() == Code::LoginUndecided => {
+            let lends = matches!(extract_keychain_credentials(locations), Ok(Some(_)));
+            let remedy = if lends {
+                "drydock settings set login.mode lease   (or own, or api-key)"
+            } else {
+                "drydock settings set login.mode own   (or api-key)"
+            };
+            Check::other("login", Standing::Attention, error.message(), remedy)
+        }
+        Err(error) => Check::other(
+            "login",
+            Standing::Bad,
+            error.to_string(),
+            error.remedies().first().cloned().unwrap_or_default(),
+        ),
+    }
+}
+
+fn described(mode: LoginMode, keys: &[&str], has_login: bool) -> String {
+    match mode {
+        LoginMode::Own if has_login => "sessions have a login of their own".into(),
+        LoginMode::Own => "sessions have no login yet: sign in inside the first one".into(),
+        LoginMode::Lease => "sessions borrow this computer's login (access token only)".into(),
+        LoginMode::Ask | LoginMode::ApiKey => {
+            format!("sessions use {} from your environment", keys.join(", "))
+        }
+    }
+}
+
+fn config(locations: &Locations) -> Vec<Check> {
+    let findings = validate_claude_config(locations);
+    if findings.is_empty() {
+        let found = if locations.claude_dir.is_dir() {
+            "Claude Code's configuration can be read"
+        } else {
+            "no Claude Code configuration yet: sessions start fresh"
+        };
+        return vec![Check::good("config", found)];
+    }
+    findings
+        .into_iter()
+        .map(|finding| {
+            let standing = match finding.severity {
+                Severity::Error => Standing::Bad,
+                Severity::Warning => Standing::Attention,
+            };
+            Check::other(
+                "config",
+                standing,
+                format!("{}: {}", finding.file.display(), finding.reason),
+                finding.remedy,
+            )
+        })
+        .collect()
+}
