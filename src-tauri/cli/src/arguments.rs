@@ -1,0 +1,154 @@
+//! The command line, as people type it.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Claude Code in a safe container, with your own configuration, and your history back on your computer.
+#[derive(Debug, Parser)]
+#[command(name = "drydock", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// Work on another home folder
+    #[arg(long, global = true, value_name = "DIR", env = drydock_engine::paths::HOME_VARIABLE)]
+    pub(crate) home: Option<PathBuf>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Launch a session and attach to it
+    Run(Run),
+    /// Join a session again
+    Attach {
+        /// The session; the only one, or this project's, if left out
+        session: Option<String>,
+    },
+    /// End a session and bring its data out
+    Stop {
+        /// The session
+        session: Option<String>,
+    },
+    /// Remove a session that has ended, after its data is out
+    Rm {
+        /// The session
+        session: String,
+        /// Throw away what it wrote
+        #[arg(long)]
+        discard: bool,
+    },
+    /// List sessions
+    #[command(visible_alias = "ls")]
+    List,
+    /// Print what a session has printed
+    Logs {
+        /// The session
+        session: Option<String>,
+        /// Go on until it ends
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Bring data between this computer and a session
+    #[command(subcommand)]
+    Sync(Sync),
+    /// Build and look after session images
+    #[command(subcommand)]
+    Image(Image),
+    /// Check engine, image, disk, login and configuration
+    Doctor,
+    /// Say in one look how things stand
+    Status,
+    /// Read and change settings
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    pub(crate) project: PathBuf,
+    /// A variable for Claude Code; without a value, your own is passed. Its value stands in no configuration
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) variables: Vec<String>,
+    /// Let the session use your SSH agent
+    #[arg(long)]
+    pub(crate) ssh_agent: bool,
+    /// Refuse instead of building a missing image
+    #[arg(long)]
+    pub(crate) no_build: bool,
+    /// Arguments for Claude Code
+    #[arg(last = true, value_name = "CLAUDE ARGS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sync {
+    /// Bring out what a session has written so far
+    Out {
+        /// The session
+        session: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Image {
+    /// Build the session image
+    Build {
+        /// The image to start from; debootstrap:bookworm makes one from Debian's packages
+        #[arg(long, value_name = "IMAGE")]
+        base: Option<String>,
+        /// Run every step again, with today's packages
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// List session images
+    List,
+    /// Remove session images that nothing uses
+    Gc,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// Print one setting
+    Get {
+        /// Its name, such as image.base
+        key: String,
+    },
+    /// Change one setting
+    Set {
+        /// Its name, such as image.base
+        key: String,
+        /// Its new value
+        value: String,
+    },
+    /// Print all settings
+    List,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_claude_codes() {
+        let parsed =
+            Arguments::try_parse_from(["drydock", "run", ".", "--", "-p", "say hi", "--json"]).unwrap();
+        let Command::Run(run) = parsed.command else { panic!("not a run") };
+        assert_eq!(run.arguments, ["-p", "say hi", "--json"]);
+        assert!(!parsed.json);
+    }
+}

@@ -1,0 +1,39 @@
+//! One file a group of commands; each is a call into the engine and a rendering of its answer.
+
+mod image;
+mod run;
+mod sessions;
+mod settings;
+mod status;
+
+use crate::{
+    Context,
+    arguments::{Arguments, Command},
+};
+use clap::CommandFactory;
+use drydock_engine::error_handling::Result;
+use std::process::ExitCode;
+
+pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Run(wanted) => run::run(context, wanted).await,
+        Command::Attach { session } => run::attach(context, session.as_deref()).await,
+        Command::Stop { session } => sessions::stop(context, session.as_deref()).await,
+        Command::Rm { session, discard } => sessions::remove(context, &session, discard).await,
+        Command::List => sessions::list(context).await,
+        Command::Logs { session, follow } => sessions::logs(context, session.as_deref(), follow).await,
+        Command::Sync(wanted) => sessions::sync(context, wanted).await,
+        Command::Image(wanted) => image::image(context, wanted).await,
+        Command::Doctor => status::doctor(context).await,
+        Command::Status => status::status(context).await,
+        Command::Settings(wanted) => settings::settings(context, wanted),
+        Command::Completions { shell } => {
+            completions(shell);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+pub(crate) fn completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Arguments::command(), "drydock", &mut std::io::stdout());
+}

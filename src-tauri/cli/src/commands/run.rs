@@ -1,0 +1,162 @@
+//! `drydock run` and `drydock attach`.
+
+use super::sessions::finish_ended;
+use crate::{
+    Context,
+    arguments::Run,
+    render::{self, Format},
+    terminal::{self, Conversation},
+};
+use drydock_engine::{
+    error_handling::{Code, Error, Result},
+    keychain::{KEY_VARIABLES, Sensitive},
+    session::{Attached, Ended, Finished, Launch, MissingImage, Sessions, TERMINAL_VARIABLES},
+    settings::LoginMode,
+};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> {
+    let variables = variables(&wanted.variables)?;
+    let ssh_agent = if wanted.ssh_agent { Some(ssh_agent()?) } else { None };
+    let interactive = terminal::is_interactive();
+    choose_login(context, &variables, interactive)?;
+    let sessions = context.sessions().await?;
+    finish_ended(context, &sessions).await?;
+    let launch = Launch {
+        project: wanted.project,
+        arguments: wanted.arguments,
+        terminal: if interactive { Some(terminal::size()) } else { None },
+        terminal_variables: TERMINAL_VARIABLES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)))
+            .collect(),
+        variables,
+        keys: keys(),
+        ssh_agent,
+        missing_image: if wanted.no_build { MissingImage::Refuse } else { MissingImage::Build },
+    };
+    let progress = render::Progress::start(context.format);
+    let attached = sessions.launch(launch, &progress.sink()).await;
+    progress.finish();
+    let attached = attached?;
+    eprintln!("drydock: session {}", attached.id);
+    converse(context, &sessions, attached, interactive).await
+}
+
+pub(super) async fn attach(context: &Context, session: Option<&str>) -> Result<ExitCode> {
+    let sessions = context.sessions().await?;
+    finish_ended(context, &sessions).await?;
+    let id = sessions.resolve(session, env::current_dir().ok().as_deref()).await?;
+    if !terminal::is_interactive() {
+        return Err(Error::new(Code::Usage, "attaching needs a terminal")
+            .remedy(format!("drydock logs --follow {id}")));
+    }
+    let attached = sessions.attach(&id, terminal::size(), keys()).await?;
+    converse(context, &sessions, attached, true).await
+}
+
+async fn converse(
+    context: &Context,
+    sessions: &Sessions,
+    mut attached: Attached,
+    interactive: bool,
+) -> Result<ExitCode> {
+    let id = attached.id.clone();
+    let conversation = if interactive { Conversation::Terminal } else { Conversation::Pipe };
+    let left = terminal::converse(sessions, &mut attached, conversation).await?;
+    let ended = if left == terminal::Left::Deserted { Ended::Detached } else { sessions.ended(&id).await? };
+    let Ended::Exited(_) = ended else {
+        eprintln!("drydock: {id} goes on without this terminal; join it again: drydock attach {id}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let finished = sessions.finish(attached).await?;
+    if finished.state == Finished::Interrupted {
+        terminal::reset();
+        let why = if finished.out_of_memory { "it ran out of memory" } else { "it was killed from outside" };
+        eprintln!("drydock: {id} was interrupted: {why}. Its history is on this computer.");
+        eprintln!("  go on with it: drydock attach {id}");
+        eprintln!("  or remove it:  drydock rm {id}");
+    }
+    let notable = render::notable(&finished.out);
+    if !notable.is_empty() && context.format == Format::Human {
+        eprint!("{notable}");
+    }
+    let code = finished.exit_code.unwrap_or_default();
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// `NAME=VALUE`, or `NAME` for the value in drydock's own environment.
+fn variables(given: &[String]) -> Result<Vec<(String, Sensitive<String>)>> {
+    given
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), Sensitive::new(value.to_owned()))),
+            None => match env::var(text) {
+                Ok(value) => Ok((text.clone(), Sensitive::new(value))),
+                Err(_) => Err(Error::new(Code::Usage, format!("{text} is not set in your environment"))
+                    .remedy(format!("--env {text}=VALUE"))),
+            },
+        })
+        .collect()
+}
+
+/// Keys in the user's own environment; the login mode decides whether they are used.
+fn keys() -> Vec<(String, Sensitive<String>)> {
+    KEY_VARIABLES
+        .iter()
+        .filter_map(|name| {
+            Some(((*name).to_owned(), Sensitive::new(env::var(name).ok().filter(|key| !key.is_empty())?)))
+        })
+        .collect()
+}
+
+fn ssh_agent() -> Result<PathBuf> {
+    if cfg!(target_os = "macos") {
+        // Docker Desktop and OrbStack give containers the user's agent at this path of their machine.
+        return Ok("/run/host-services/ssh-auth.sock".into());
+    }
+    env::var_os("SSH_AUTH_SOCK").map(PathBuf::from).filter(|path| path.exists()).ok_or_else(|| {
+        Error::new(Code::Usage, "there is no SSH agent to share")
+            .why("SSH_AUTH_SOCK is not set, or nothing is there")
+            .remedy("eval \"$(ssh-agent)\" && ssh-add")
+    })
+}
+
+/// Asks once how sessions log in, where there is somebody to ask.
+fn choose_login(
+    context: &mut Context,
+    variables: &[(String, Sensitive<String>)],
+    interactive: bool,
+) -> Result<()> {
+    let key_passed = variables.iter().any(|(name, _)| KEY_VARIABLES.contains(&name.as_str()));
+    let undecided = context.settings.login_mode() == LoginMode::Ask && keys().is_empty() && !key_passed;
+    if !undecided || !interactive || !io::stderr().is_terminal() {
+        return Ok(());
+    }
+    eprint!(
+        "How should sessions log in to Claude? (asked once; change it with `drydock settings set login.mode`)\n\n\
+         1  own      You sign in once inside a session, by Claude Code's own flow. Drydock keeps that\n\
+         \x20           login in its data folder for later sessions; this computer's login is not touched.\n\
+         2  lease    Sessions borrow this computer's login: the access token and its expiry, never the\n\
+         \x20           refresh token. Read Anthropic's terms on credentials before you choose it.\n\
+         3  api-key  Sessions use ANTHROPIC_API_KEY from your environment, when it is set there.\n\
+         \x20           Usage is billed to that key.\n\n\
+         1, 2 or 3: "
+    );
+    let _ = io::stderr().flush();
+    let mut line = String::new();
+    let read = io::stdin().read_line(&mut line);
+    let mode = match (read, line.trim()) {
+        (Ok(_), "1" | "own") => "own",
+        (Ok(_), "2" | "lease") => "lease",
+        (Ok(_), "3" | "api-key") => "api-key",
+        // The launch says what is undecided, and how to decide it.
+        _ => return Ok(()),
+    };
+    context.settings.set("login.mode", mode)
+}

@@ -1,0 +1,85 @@
+//! `drydock doctor` and `drydock status`.
+
+use crate::{Context, render};
+use drydock_engine::{
+    error_handling::{Code, Result},
+    session::{ListedSession, SessionState},
+    validation::{Check, Standing, examine},
+};
+use serde::Serialize;
+use std::process::ExitCode;
+
+pub(super) async fn doctor(context: &Context) -> Result<ExitCode> {
+    let checks = examine(&context.locations, &context.settings).await;
+    render::answer(context.format, &checks, || checks.iter().map(line).collect());
+    let engine_missing = checks.iter().any(|check| check.name == "engine" && check.standing == Standing::Bad);
+    let bad = checks.iter().any(|check| check.standing == Standing::Bad);
+    Ok(ExitCode::from(match (engine_missing, bad) {
+        (true, _) => Code::EngineNone.outcome().exit_code(),
+        (false, true) => 1,
+        (false, false) => 0,
+    }))
+}
+
+fn line(check: &Check) -> String {
+    let mark = match check.standing {
+        Standing::Good => "ok  ",
+        Standing::Attention => "note",
+        Standing::Bad => "BAD ",
+    };
+    let mut text = format!("{mark}  {:<7} {}\n", check.name, check.found);
+    if let Some(remedy) = &check.remedy {
+        text.push_str(&format!("              try: {remedy}\n"));
+    }
+    text
+}
+
+#[derive(Serialize)]
+struct Status {
+    standing: Standing,
+    sessions: Vec<ListedSession>,
+    needs: Vec<Check>,
+}
+
+pub(super) async fn status(context: &Context) -> Result<ExitCode> {
+    let checks = examine(&context.locations, &context.settings).await;
+    let sessions = match context.sessions().await {
+        Ok(sessions) => {
+            super::sessions::finish_ended(context, &sessions).await?;
+            sessions.list().await?
+        }
+        // The checks say it already.
+        Err(_) => Vec::new(),
+    };
+    let needs: Vec<_> = checks.into_iter().filter(|check| check.standing != Standing::Good).collect();
+    let standing = if needs.iter().any(|check| check.standing == Standing::Bad) {
+        Standing::Bad
+    } else if needs.is_empty() {
+        Standing::Good
+    } else {
+        Standing::Attention
+    };
+    let status = Status { standing, sessions, needs };
+    render::answer(context.format, &status, || text(&status));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(status: &Status) -> String {
+    let running = status.sessions.iter().filter(|one| one.state == SessionState::Running).count();
+    let inside = status.sessions.iter().filter(|one| one.state == SessionState::Finished).count();
+    let mut text = match status.standing {
+        Standing::Good => "All well".to_owned(),
+        Standing::Attention => "Works, with something to look at".to_owned(),
+        Standing::Bad => "Sessions cannot run".to_owned(),
+    };
+    text.push_str(&match running {
+        0 => " · no session running\n".to_owned(),
+        1 => " · 1 session running\n".to_owned(),
+        many => format!(" · {many} sessions running\n"),
+    });
+    if inside > 0 {
+        text.push_str(&format!("{inside} ended with data still inside: drydock list\n"));
+    }
+    text.extend(status.needs.iter().map(line));
+    text
+}

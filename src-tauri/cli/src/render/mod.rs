@@ -1,0 +1,188 @@
+//! How answers, errors and progress look.
+
+mod progress;
+
+pub(crate) use progress::Progress;
+
+use chrono::{DateTime, Utc};
+use drydock_engine::{
+    error_handling::Error,
+    session::{Finished, FinishedSession},
+    sync::OutReport,
+};
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// For whom output is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A person.
+    Human,
+    /// A program.
+    Json,
+}
+
+/// Prints an answer: the text for people, the value for programs.
+pub(crate) fn answer(format: Format, value: &impl Serialize, text: impl FnOnce() -> String) {
+    let text = match format {
+        Format::Human => text(),
+        Format::Json => match serde_json::to_string_pretty(value) {
+            Ok(json) => json + "\n",
+            Err(cause) => {
+                eprintln!("error: the answer cannot be written as JSON\n  why: {cause}");
+                return;
+            }
+        },
+    };
+    // A closed pipe is the reader's choice.
+    let _ = io::stdout().write_all(text.as_bytes());
+    flush();
+}
+
+pub(crate) fn flush() {
+    let _ = io::stdout().flush();
+}
+
+/// Prints an error with its causes and remedies.
+pub(crate) fn error(error: &Error, format: Format) {
+    if format == Format::Json {
+        answer(format, &serde_json::json!({ "error": error }), String::new);
+        return;
+    }
+    eprint!("{}", described("error", error));
+}
+
+/// Prints an error that does not end the command.
+pub(crate) fn warning(error: &Error) {
+    eprint!("{}", described("warning", error));
+}
+
+fn described(kind: &str, error: &Error) -> String {
+    let mut text = format!("{kind}: {} [{}]\n", error.message(), error.code());
+    for cause in error.causes() {
+        text.push_str(&format!("  why: {}\n", indented(cause)));
+    }
+    for remedy in error.remedies() {
+        text.push_str(&format!("  try: {remedy}\n"));
+    }
+    text
+}
+
+fn indented(text: &str) -> String {
+    text.trim_end().replace('\n', "\n       ")
+}
+
+/// What came out of a session, in lines for a person.
+pub(crate) fn report(out: &OutReport) -> String {
+    let mut text = match (out.created.len(), out.updated.len()) {
+        (0, 0) if out.is_empty() => "nothing new to bring out\n".to_owned(),
+        (0, 0) => String::new(),
+        (created, 0) => format!("brought out: {} new\n", files(created)),
+        (0, updated) => format!("brought out: {} updated\n", files(updated)),
+        (created, updated) => format!("brought out: {} new, {updated} updated\n", files(created)),
+    };
+    text.push_str(&notable(out));
+    text
+}
+
+fn files(count: usize) -> String {
+    if count == 1 { "1 file".into() } else { format!("{count} files") }
+}
+
+/// What a person should know of what came out; nothing when all went as usual.
+pub(crate) fn notable(out: &OutReport) -> String {
+    let mut text = String::new();
+    for fork in &out.forks {
+        text.push_str(&format!(
+            "drydock: conversation {} went on here and in the session; the session's way on is now {}\n",
+            fork.conversation, fork.fork
+        ));
+    }
+    if !out.kept.is_empty() {
+        text.push_str(&format!("drydock: {} not brought out, for you to look at:\n", files(out.kept.len())));
+        for kept in &out.kept {
+            text.push_str(&format!("  {} ({})\n", kept.path.display(), kept.reason));
+        }
+    }
+    for refused in &out.refused {
+        text.push_str(&format!(
+            "drydock: refused {} from the session ({:?})\n",
+            refused.name, refused.reason
+        ));
+    }
+    text
+}
+
+/// Says that an ended session's data came out.
+pub(crate) fn finished(finished: &FinishedSession) {
+    let state = match finished.state {
+        Finished::Done => "had ended",
+        Finished::Interrupted => "was interrupted",
+    };
+    eprint!(
+        "drydock: {} {state}; its history is on this computer now\n{}",
+        finished.id,
+        notable(&finished.out)
+    );
+}
+
+/// A table with columns as wide as they must be.
+pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut all: Vec<Vec<String>> = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
+    all.extend(rows);
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
+        .collect();
+    let mut text = String::new();
+    for row in all {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A size as people read it.
+#[allow(clippy::cast_precision_loss)] // for a person's eyes
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        0..1_000_000 => format!("{} kB", count.div_ceil(1000)),
+        1_000_000..1_000_000_000 => format!("{} MB", count / 1_000_000),
+        _ => format!("{:.1} GB", count as f64 / 1e9),
+    }
+}
+
+/// How long ago something was.
+pub(crate) fn ago(time: DateTime<Utc>) -> String {
+    let seconds = (Utc::now() - time).num_seconds().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drydock_engine::error_handling::Code;
+
+    #[test]
+    fn an_error_reads_as_what_why_and_try() {
+        let error = Error::new(Code::EngineNone, "no engine answers").why("a\nb").remedy("start one");
+        assert_eq!(
+            described("error", &error),
+            "error: no engine answers [engine.none]\n  why: a\n       b\n  try: start one\n"
+        );
+    }
+
+    #[test]
+    fn columns_line_up_by_characters() {
+        let text = table(
+            &["A", "B"],
+            [vec!["длинное".into(), "x".into()], vec!["s".into(), "y".into()]].into_iter(),
+        );
+        assert_eq!(text, "A        B\nдлинное  x\ns        y\n");
+    }
+}

@@ -1,0 +1,161 @@
+//! The terminal between a person and a session: raw keys, size, signals.
+
+use bytes::Bytes;
+use crossterm::terminal as tty;
+use drydock_engine::{
+    error_handling::{Code, Error, Result},
+    session::{Attached, Output, Sessions, TerminalSize},
+};
+use futures_util::StreamExt;
+use std::{
+    io::{self, IsTerminal, Read, Write},
+    thread,
+};
+use tokio::{
+    io::AsyncWriteExt,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
+
+/// Whether a person is on both ends.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// The terminal's size; the classic one where it does not say.
+pub(crate) fn size() -> TerminalSize {
+    match tty::size() {
+        Ok((width, height)) if width > 0 && height > 0 => TerminalSize { width, height },
+        _ => TerminalSize { width: 80, height: 24 },
+    }
+}
+
+/// Puts right what a program that was cut off may have left: cursor, paste and mouse modes, the
+/// alternate screen, the keyboard protocol.
+pub(crate) fn reset() {
+    let mut out = io::stdout();
+    let _ = out.write_all(
+        b"\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[<u\x1b[>4;0m\x1b[0m\r\n",
+    );
+    let _ = out.flush();
+}
+
+/// What joins the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conversation {
+    /// A terminal: every key goes in, also Ctrl-C.
+    Terminal,
+    /// Pipes: signals are passed on.
+    Pipe,
+}
+
+/// Why a conversation was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// The session's output ended.
+    OutputEnded,
+    /// This process was asked to go while the session runs.
+    Deserted,
+}
+
+/// Keys reach programs as they are typed, while this lives.
+struct RawMode;
+
+impl RawMode {
+    fn enter() -> Result<Self> {
+        tty::enable_raw_mode()
+            .map(|()| Self)
+            .map_err(|cause| Error::new(Code::Internal, "the terminal cannot be used").why(cause))
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        let _ = tty::disable_raw_mode();
+    }
+}
+
+/// Carries input, output, size and signals until the session's output ends.
+pub(crate) async fn converse(
+    sessions: &Sessions,
+    attached: &mut Attached,
+    kind: Conversation,
+) -> Result<Left> {
+    let _raw = if kind == Conversation::Terminal { Some(RawMode::enter()?) } else { None };
+    let mut resized = listen(SignalKind::window_change())?;
+    let mut interrupted = listen(SignalKind::interrupt())?;
+    let mut terminated = listen(SignalKind::terminate())?;
+    let mut keys = keyboard();
+    let mut input_open = true;
+    // The size may have changed between the launch and this moment.
+    if kind == Conversation::Terminal {
+        sessions.resize(&attached.id, size()).await?;
+    }
+    loop {
+        tokio::select! {
+            output = attached.output.next() => match output {
+                // A reader that is gone, such as `head`, does not end the session.
+                Some(output) => print(&output),
+                None => return Ok(Left::OutputEnded),
+            },
+            chunk = keys.recv(), if input_open => match chunk {
+                Some(chunk) => {
+                    let sent = attached.input.write_all(&chunk).await;
+                    input_open = sent.and(attached.input.flush().await).is_ok();
+                }
+                None => {
+                    input_open = false;
+                    // End of input: a piped program waits for it. A terminal's is its closing.
+                    if kind == Conversation::Pipe {
+                        let _ = attached.input.shutdown().await;
+                    }
+                }
+            },
+            _ = resized.recv(), if kind == Conversation::Terminal => sessions.resize(&attached.id, size()).await?,
+            _ = interrupted.recv() => sessions.signal(&attached.id, "INT").await?,
+            _ = terminated.recv() => match kind {
+                Conversation::Terminal => {
+                    reset();
+                    return Ok(Left::Deserted);
+                }
+                Conversation::Pipe => sessions.signal(&attached.id, "TERM").await?,
+            },
+        }
+    }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|cause| Error::new(Code::Internal, "signals cannot be received").why(cause))
+}
+
+fn print(output: &Output) {
+    let (written, bytes) = match output {
+        Output::Out(bytes) => (io::stdout().write_all(bytes).and_then(|()| io::stdout().flush()), bytes),
+        Output::Err(bytes) => (io::stderr().write_all(bytes), bytes),
+    };
+    if let Err(cause) = written {
+        tracing::debug!(%cause, lost = bytes.len(), "output has no reader");
+    }
+}
+
+/// Standard input on a thread of its own: a read of a terminal cannot be given up.
+fn keyboard() -> mpsc::Receiver<Bytes> {
+    let (sender, receiver) = mpsc::channel(16);
+    thread::spawn(move || {
+        let mut input = io::stdin();
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(count) => {
+                    if sender.blocking_send(Bytes::copy_from_slice(&buffer[..count])).is_err() {
+                        return;
+                    }
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    });
+    receiver
+}
