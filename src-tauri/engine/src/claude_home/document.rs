@@ -1,7 +1,9 @@
 //! `.claude.json` and `settings.json`: reading them with a place for every fault, and the forms of
 //! them that a session gets.
 
+use crate::{container::hex, keychain::Sensitive};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// What is wrong with a document, and where.
@@ -50,9 +52,19 @@ pub fn parse_document(text: &[u8]) -> Result<Map<String, Value>, DocumentFault> 
                     text.split(" at line ").next().unwrap_or(&text).to_owned()
                 }
             };
-            Err(DocumentFault { line: cause.line(), column: cause.column(), reason })
+            let (line, column) = place(text, cause.line(), cause.column());
+            Err(DocumentFault { line, column, reason })
         }
     }
+}
+
+/// An end that follows a line feed is the end of the line before it, where a person would look.
+fn place(text: &[u8], line: usize, column: usize) -> (usize, usize) {
+    if column > 0 || line < 2 {
+        return (line, column.max(1));
+    }
+    let before = text.split(|byte| *byte == b'\n').nth(line - 2).unwrap_or_default();
+    (line - 1, before.len() + 1)
 }
 
 /// Keys of `.claude.json` that belong to one installation: ids, accounts, caches, counters, and the
@@ -97,18 +109,37 @@ const PROJECT_SHARED: &[&str] = &[
     "projectOnboardingSeenCount",
 ];
 
+/// Answers that count for one session only: saying yes in a container says nothing about the host.
+const ANSWERED_INSIDE: &[&str] = &[
+    "hasTrustDialogAccepted",
+    "hasClaudeMdExternalIncludesApproved",
+    "hasClaudeMdExternalIncludesWarningShown",
+    "hasCompletedProjectOnboarding",
+    "projectOnboardingSeenCount",
+];
+
 /// The `.claude.json` of a new session: the host's preferences and servers, this project's entry,
 /// and nothing of other projects.
 ///
 /// The first start asks no questions about looks, since Drydock is not the place to answer them. It
 /// does ask whether to trust the folder unless the user has said so on the host: that answer is the
-/// user's.
-pub(crate) fn session_state(host: &Map<String, Value>, project: &Path) -> Map<String, Value> {
+/// user's. An API key that the user gave this session is approved by that.
+pub(crate) fn session_state(
+    host: &Map<String, Value>,
+    project: &Path,
+    api_key: Option<&Sensitive<String>>,
+) -> Map<String, Value> {
     let mut state: Map<String, Value> =
         host.iter().filter(|(key, _)| !is_host_only(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     state.insert("hasCompletedOnboarding".into(), Value::Bool(true));
     if !state.contains_key("theme") {
         state.insert("theme".into(), json!("dark"));
+    }
+    if let Some(key) = api_key {
+        // Claude Code knows an approved key by its last twenty characters.
+        let key = key.reveal();
+        let tail: String = key.chars().skip(key.chars().count().saturating_sub(20)).collect();
+        state.insert("customApiKeyResponses".into(), json!({ "approved": [tail], "rejected": [] }));
     }
     let mut projects = Map::new();
     if let Some(Value::Object(known)) = host.get("projects") {
@@ -145,39 +176,32 @@ pub(crate) fn session_settings(host: &Map<String, Value>) -> Map<String, Value> 
     settings
 }
 
-/// Whether a session changed something in its `.claude.json` that a user would miss: servers, and
-/// what it may do in the project.
-pub(crate) fn shared_part_differs(before: &[u8], after: &[u8], project: &Path) -> bool {
-    let part = |text: &[u8]| {
-        let mut map = parse_document(text).ok()?;
-        let mut shared = Map::new();
-        shared.insert("mcpServers".into(), map.remove("mcpServers").unwrap_or_else(|| json!({})));
-        if let Some(Value::Object(projects)) = map.remove("projects") {
-            for (path, entry) in projects {
-                let Value::Object(entry) = entry else { continue };
-                if !Path::new(&path).starts_with(project) {
-                    continue;
-                }
-                // A value equal to its default is left out on writing: absent and empty are one.
-                let kept: Map<_, _> = entry
-                    .iter()
-                    .filter(|(key, value)| PROJECT_SHARED.contains(&key.as_str()) && !is_default(value))
-                    .filter(|(key, _)| {
-                        !key.starts_with("projectOnboarding") && !key.starts_with("hasCompleted")
-                    })
-                    .map(pair)
-                    .collect();
-                if !kept.is_empty() {
-                    shared.insert(path, Value::Object(kept));
-                }
+/// A digest of what a user would miss if a session changed it in its `.claude.json`: the servers, and
+/// what it may do in the project. `None` where the text is not a document.
+pub(crate) fn shared_part_digest(text: &[u8], project: &Path) -> Option<String> {
+    let mut map = parse_document(text).ok()?;
+    let mut shared = Map::new();
+    shared.insert("mcpServers".into(), map.remove("mcpServers").unwrap_or_else(|| json!({})));
+    if let Some(Value::Object(projects)) = map.remove("projects") {
+        for (path, entry) in projects {
+            let Value::Object(entry) = entry else { continue };
+            if !Path::new(&path).starts_with(project) {
+                continue;
+            }
+            // A value equal to its default is left out on writing: absent and empty are one.
+            let mut kept: Vec<_> = entry
+                .iter()
+                .filter(|(key, value)| PROJECT_SHARED.contains(&key.as_str()) && !is_default(value))
+                .filter(|(key, _)| !ANSWERED_INSIDE.contains(&key.as_str()))
+                .map(pair)
+                .collect();
+            kept.sort_by(|a, b| a.0.cmp(&b.0));
+            if !kept.is_empty() {
+                shared.insert(path, Value::Object(kept.into_iter().collect()));
             }
         }
-        Some(shared)
-    };
-    match (part(before), part(after)) {
-        (Some(before), Some(after)) => before != after,
-        _ => true,
     }
+    Some(hex(&Sha256::digest(Value::Object(shared).to_string())))
 }
 
 fn is_default(value: &Value) -> bool {
@@ -211,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_session_gets_preferences_and_its_own_project_only() {
-        let state = session_state(&host(), Path::new("/u/me/proj"));
+        let state = session_state(&host(), Path::new("/u/me/proj"), None);
         assert_eq!(state["theme"], "light");
         assert!(state.contains_key("mcpServers") && state.contains_key("futureKey"));
         for key in ["machineID", "userID", "oauthAccount", "cachedGrowthBookFeatures"] {
@@ -228,9 +252,16 @@ mod tests {
 
     #[test]
     fn trust_that_was_not_given_is_not_made_up() {
-        let state = session_state(&Map::new(), Path::new("/p"));
+        let state = session_state(&Map::new(), Path::new("/p"), None);
         assert_eq!(state["hasCompletedOnboarding"], true);
         assert_eq!(state["projects"], json!({}));
+    }
+
+    #[test]
+    fn a_key_that_was_given_is_not_asked_about() {
+        let key = Sensitive::new("sk-ant-api03-FAKE-0123456789abcdefghij".to_owned());
+        let state = session_state(&Map::new(), Path::new("/p"), Some(&key));
+        assert_eq!(state["customApiKeyResponses"]["approved"], json!(["0123456789abcdefghij"]));
     }
 
     #[test]
@@ -251,18 +282,24 @@ mod tests {
         assert_eq!(fault(b"{\n \"a\": 1,\n \"b\": {"), "line 3, column 7: the file ends in the middle");
         assert_eq!(fault(b"{}\n{}"), "line 2, column 1: something follows the end of the document");
         assert!(fault(b"{\"a\" 1}").starts_with("line 1, column 6: expected"));
+        assert_eq!(fault(b"{\"a\":\n"), "line 1, column 6: the file ends in the middle");
         assert_eq!(fault(b"[]"), "the file is not a JSON object");
     }
 
     #[test]
     fn only_what_a_user_would_miss_counts_as_a_change() {
         let project = Path::new("/p");
+        let shared_part_differs = |before: &[u8], after: &[u8]| {
+            shared_part_digest(before, project) != shared_part_digest(after, project)
+        };
         let before = br#"{"numStartups":1,"projects":{"/p":{}}}"#;
         let counted = br#"{"numStartups":2,"projects":{"/p":{"lastCost":3,"allowedTools":[]}}}"#;
-        assert!(!shared_part_differs(before, counted, project));
+        assert!(!shared_part_differs(before, counted));
         let server = br#"{"mcpServers":{"new":{"command":"x"}},"projects":{"/p":{}}}"#;
-        assert!(shared_part_differs(before, server, project));
+        assert!(shared_part_differs(before, server));
         let trusted = br#"{"projects":{"/p":{"hasTrustDialogAccepted":true}}}"#;
-        assert!(shared_part_differs(before, trusted, project));
+        assert!(!shared_part_differs(before, trusted));
+        let allowed = br#"{"projects":{"/p":{"allowedTools":["Bash"]}}}"#;
+        assert!(shared_part_differs(before, allowed));
     }
 }

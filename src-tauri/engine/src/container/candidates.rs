@@ -86,7 +86,7 @@ pub struct Attempt {
     /// The address.
     pub address: String,
     /// Why it was tried.
-    pub because: String,
+    pub reason: Reason,
     /// What went wrong; `None` if it answered.
     pub failure: Option<String>,
     /// What would mend it.

@@ -1,7 +1,7 @@
 //! Connecting to the first engine that answers.
 
 use super::{
-    candidates::{Attempt, Candidate, Endpoint, Surroundings},
+    candidates::{Attempt, Candidate, Endpoint, Reason, Surroundings},
     failure::{chain, engine_error},
 };
 use crate::{
@@ -70,7 +70,7 @@ impl ContainerEngine {
                 Err((failure, remedy)) => {
                     let failed = Attempt {
                         address: candidate.address(),
-                        because: candidate.reason.to_string(),
+                        reason: candidate.reason.clone(),
                         failure: Some(failure),
                         remedy: Some(remedy),
                     };
@@ -159,7 +159,7 @@ async fn connect(candidate: &Candidate) -> std::result::Result<Docker, Failure> 
 
 fn unix(path: &Path) -> std::result::Result<Docker, Failure> {
     if !path.exists() {
-        return Err(("nothing is there".into(), start_remedy()));
+        return Err((NOTHING_THERE.into(), start_remedy()));
     }
     let text = path.to_string_lossy();
     built(Docker::connect_with_unix(&text, REQUEST_SECONDS, API_DEFAULT_VERSION))
@@ -220,15 +220,28 @@ fn start_remedy() -> String {
     }
 }
 
+/// What is said of a socket that does not exist.
+const NOTHING_THERE: &str = "nothing is there";
+
 /// Only places where something is, or that the user named, are worth a line.
 fn none_answers(tried: &[Attempt]) -> Error {
     let mut error = Error::new(Code::EngineNone, "no container engine answers, so no session can run");
-    let telling: Vec<_> =
-        tried.iter().filter(|one| one.failure.as_deref() != Some("nothing is there")).collect();
+    let telling: Vec<_> = tried.iter().filter(|one| one.failure.as_deref() != Some(NOTHING_THERE)).collect();
     let shown = if telling.is_empty() { tried.iter().take(1).collect() } else { telling };
     for attempt in &shown {
         let failure = attempt.failure.as_deref().unwrap_or_default();
-        error = error.why(format!("{} ({}): {failure}", attempt.address, attempt.because));
+        error = error.why(format!("{} ({}): {failure}", attempt.address, attempt.reason));
+    }
+    // Starting an engine does not help where another one was named.
+    match shown.first().map(|attempt| &attempt.reason) {
+        Some(Reason::Setting) => {
+            return error
+                .remedy("drydock settings set container.engine auto   (or start the engine that it names)");
+        }
+        Some(Reason::DockerHost) => {
+            return error.remedy("unset DOCKER_HOST   (or start the engine that it names)");
+        }
+        _ => {}
     }
     if let Some(remedy) = shown.first().and_then(|attempt| attempt.remedy.clone()) {
         error = error.remedy(remedy);
@@ -239,7 +252,6 @@ fn none_answers(tried: &[Attempt]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::Reason;
 
     #[tokio::test]
     async fn a_socket_with_nobody_behind_it_fails_with_a_remedy() {
@@ -256,7 +268,7 @@ mod tests {
     fn nowhere_anything_is_one_sentence_and_one_remedy() {
         let nothing = |address: &str| Attempt {
             address: address.into(),
-            because: "the usual socket of Docker".into(),
+            reason: Reason::WellKnown("Docker"),
             failure: Some("nothing is there".into()),
             remedy: Some("sudo apt-get install docker.io".into()),
         };

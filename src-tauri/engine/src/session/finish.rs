@@ -136,7 +136,7 @@ impl Sessions {
             state: &state,
             project: &record.project.root,
             base: &base.files,
-            base_state: base.state.as_bytes(),
+            base_state: base.state.as_deref(),
         };
         let scratch = self.locations.session_dir(record.id.as_str());
         let collected = Collected::read(&volume, &source, moment, &scratch).await;

@@ -206,7 +206,9 @@ impl Sessions {
         let project = record.project.root.clone();
         let variables = variables.to_vec();
         blocking(move || {
-            let purpose = Purpose { project: &project, history: settings.history() };
+            let given = login.environment.iter().chain(&variables);
+            let api_key = given.filter(|(name, _)| name == "ANTHROPIC_API_KEY").map(|(_, key)| key).last();
+            let purpose = Purpose { project: &project, history: settings.history(), api_key };
             let mut plan = InwardPlan::make(&locations, &purpose)?;
             if let Some(git) = environment::git_config(&locations) {
                 plan.add_file(".gitconfig", 0o644, Sensitive::new(git));

@@ -71,7 +71,8 @@ impl From<LoginMode> for RecordedLogin {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Base {
     pub(super) files: BTreeMap<String, FileMark>,
-    pub(super) state: String,
+    /// The digest of what counts in its `.claude.json`.
+    pub(super) state: Option<String>,
 }
 
 impl Base {
@@ -79,7 +80,7 @@ impl Base {
         let mut files = brought.base;
         // Digests of secrets are nobody's business, not even on this disk.
         files.retain(|name, _| !name.starts_with(".drydock/") && !name.ends_with(".credentials.json"));
-        Self { files, state: String::from_utf8_lossy(&brought.state).into_owned() }
+        Self { files, state: brought.state }
     }
 }
 
@@ -123,9 +124,16 @@ impl Record {
     pub(super) fn forget(locations: &Locations, id: &SessionId) -> Result<()> {
         let dir = locations.session_dir(id.as_str());
         match fs::remove_dir_all(&dir) {
-            Ok(()) => Ok(()),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(cause) => Err(Error::io("remove", &dir, &cause)),
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &dir, &cause));
+            }
+            _ => {}
+        }
+        // Names are never used again, so nobody can take the wrong lock for this one.
+        let owner = locations.data_dir.join("owners").join(id.as_str());
+        match fs::remove_file(&owner) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &owner, &cause)),
+            _ => Ok(()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     claude_home::{
         Class, Inward, class_of, parse_document, project_dir_name, recorded_cwd, session_of,
-        session_settings, session_state,
+        session_settings, session_state, shared_part_digest,
     },
     container::{TarSender, hex},
     error_handling::{Code, Error, IoContext, Result},
@@ -39,6 +39,8 @@ pub(crate) struct FileMark {
 pub(crate) struct Purpose<'a> {
     pub(crate) project: &'a Path,
     pub(crate) history: HistoryScope,
+    /// An API key that the user gave the session.
+    pub(crate) api_key: Option<&'a Sensitive<String>>,
 }
 
 enum Source {
@@ -57,14 +59,15 @@ struct Item {
 pub(crate) struct InwardPlan {
     items: Vec<Item>,
     folders: BTreeSet<String>,
+    state: Option<String>,
 }
 
 /// What went in.
 pub(crate) struct Brought {
     /// Every file by its name below the home.
     pub(crate) base: BTreeMap<String, FileMark>,
-    /// The session's `.claude.json` as it went in.
-    pub(crate) state: Vec<u8>,
+    /// The digest of what counts in the session's `.claude.json`.
+    pub(crate) state: Option<String>,
 }
 
 impl InwardPlan {
@@ -74,10 +77,9 @@ impl InwardPlan {
         let mut plan = Self::empty();
         plan.add_folder(&config);
         let state = read_document(&locations.claude_json)?.unwrap_or_default();
-        plan.add_made(
-            &relative(&locations.home, &locations.claude_json)?,
-            &session_state(&state, purpose.project),
-        )?;
+        let state = session_state(&state, purpose.project, purpose.api_key);
+        plan.state = shared_part_digest(Value::Object(state.clone()).to_string().as_bytes(), purpose.project);
+        plan.add_made(&relative(&locations.home, &locations.claude_json)?, &state)?;
         let settings = read_document(&locations.claude_dir.join("settings.json"))?.unwrap_or_default();
         plan.add_made(&format!("{config}/settings.json"), &session_settings(&settings))?;
         let conversations = Conversations::find(&locations.claude_dir, purpose);
@@ -91,7 +93,7 @@ impl InwardPlan {
 
     /// Nothing yet.
     pub(crate) fn empty() -> Self {
-        Self { items: Vec::new(), folders: BTreeSet::new() }
+        Self { items: Vec::new(), folders: BTreeSet::new(), state: None }
     }
 
     /// Adds a file that is made here. Secrets among them are for their owner only.
@@ -202,16 +204,11 @@ impl InwardPlan {
         for folder in &self.folders {
             packer.folder(folder, 0o755)?;
         }
-        let mut brought = Brought { base: BTreeMap::new(), state: Vec::new() };
+        let mut brought = Brought { base: BTreeMap::new(), state: self.state };
         let mut manifest = String::new();
         for item in self.items {
             let mark = match &item.source {
-                Source::Made(content) => {
-                    if item.name.ends_with(".claude.json") {
-                        brought.state.clone_from(content.reveal());
-                    }
-                    packer.bytes(&item.name, item.mode, now(), content.reveal())?
-                }
+                Source::Made(content) => packer.bytes(&item.name, item.mode, now(), content.reveal())?,
                 Source::File(path) => packer.file(&item.name, item.mode, path)?,
             };
             manifest.push_str(&manifest_line(&mark.sha256, &item.name));
@@ -418,7 +415,7 @@ mod tests {
     }
 
     fn names(locations: &Locations, project: &Path, history: HistoryScope) -> Vec<String> {
-        let plan = InwardPlan::make(locations, &Purpose { project, history }).unwrap();
+        let plan = InwardPlan::make(locations, &Purpose { project, history, api_key: None }).unwrap();
         let mut names: Vec<_> = plan.items.into_iter().map(|item| item.name).collect();
         names.sort();
         names
@@ -496,7 +493,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let locations = Locations::find(Some(home.path())).unwrap();
         write(&locations.claude_json, "{\"a\": ");
-        let purpose = Purpose { project: Path::new("/p"), history: HistoryScope::Project };
+        let purpose = Purpose { project: Path::new("/p"), history: HistoryScope::Project, api_key: None };
         let error = InwardPlan::make(&locations, &purpose).err().unwrap();
         assert_eq!(error.code(), Code::ConfigDamaged);
         assert!(error.causes()[0].contains("line 1, column"), "{error}");

@@ -2,7 +2,7 @@
 
 use super::{inward::FileMark, volume::HomeVolume};
 use crate::{
-    claude_home::{Outward, class_of, shared_part_differs},
+    claude_home::{Outward, class_of, shared_part_digest},
     container::{Refusal, Refused, hex},
     error_handling::{Error, IoContext, Result},
     keychain::Sensitive,
@@ -35,8 +35,8 @@ pub(crate) struct Source<'a> {
     pub(crate) project: &'a Path,
     /// What went in.
     pub(crate) base: &'a BTreeMap<String, FileMark>,
-    /// The `.claude.json` that went in.
-    pub(crate) base_state: &'a [u8],
+    /// The digest of what counts in the `.claude.json` that went in.
+    pub(crate) base_state: Option<&'a str>,
 }
 
 /// A file of the session that is not what went in.
@@ -117,7 +117,7 @@ impl Collected {
         let state = volume
             .read_small(source.state)
             .await?
-            .filter(|now| shared_part_differs(source.base_state, now, source.project));
+            .filter(|now| shared_part_digest(now, source.project).as_deref() != source.base_state);
         Ok(Self { files, state, credentials, refused, _staging: staging })
     }
 }

@@ -160,7 +160,7 @@ mod tests {
         fs::write(backups.join(".claude.json.backup.4"), r#"{"projects":"#).unwrap();
         let error = refuse_damaged_config(&locations).unwrap_err();
         assert_eq!(error.code(), Code::ConfigDamaged);
-        assert!(error.causes()[0].starts_with("line 2, column"), "{error}");
+        assert!(error.causes()[0].starts_with("line 1, column"), "{error}");
         assert!(error.remedies()[0].contains(".backup.2"), "{error:?}");
     }
 

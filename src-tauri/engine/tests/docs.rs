@@ -1,0 +1,93 @@
+//! The reference pages are made from the engine's own tables, and are checked to be current.
+//!
+//! `DRYDOCK_WRITE_DOCS=1 cargo test -p drydock-engine --test docs` writes them anew.
+
+use drydock_engine::{
+    claude_home::{CLASSES, Class, Inward, Outward},
+    error_handling::Code,
+    settings::KEYS,
+};
+use std::{env, fmt::Write, fs, path::Path};
+
+fn check(page: &str, text: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
+    if env::var_os("DRYDOCK_WRITE_DOCS").is_some() {
+        fs::write(&file, text).unwrap();
+    }
+    let current = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        current == text,
+        "docs/{page} is not what the tables say; write it anew: \
+         DRYDOCK_WRITE_DOCS=1 cargo test -p drydock-engine --test docs"
+    );
+}
+
+#[test]
+fn errors() {
+    let mut text = "# Error codes\n\nEvery error has a code that never changes. With `--json` it stands in `error.code`.\n\n\
+                    | code | exit | meaning |\n| --- | --- | --- |\n"
+        .to_owned();
+    for code in Code::ALL {
+        writeln!(text, "| `{code}` | {} | {} |", code.outcome().exit_code(), code.meaning()).unwrap();
+    }
+    text.push_str(
+        "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not possible here, 4 needs you. `drydock run` hands Claude Code's own through.\n",
+    );
+    check("errors.md", &text);
+}
+
+#[test]
+fn settings() {
+    let mut text = "# Settings\n\n`drydock settings list` shows them with their values; `drydock settings set NAME VALUE` changes one.\n\
+                    A variable `DRYDOCK_<NAME>` wins over the file: `DRYDOCK_IMAGE_BASE` over `image.base`.\n\n\
+                    | setting | default | what it is |\n| --- | --- | --- |\n"
+        .to_owned();
+    for key in KEYS {
+        let default = if key.default.is_empty() { "(empty)" } else { key.default };
+        writeln!(text, "| `{}` | `{default}` | {} |", key.name, key.about).unwrap();
+    }
+    check("settings.md", &text);
+}
+
+#[test]
+fn claude_home() {
+    let mut text = "# Claude Code's files\n\nWhat each file below `~/.claude` is, and what sync does with it. The first line that matches counts; a trailing\n\
+                    `/` is a folder with all in it, `*` any text within a name, `**/` any folder. `~/.claude.json` is handled by itself: a session gets\n\
+                    the host's preferences and servers and its own project's entry, and changes to servers and permissions are kept aside.\n\n\
+                    | name | what it is | goes in | comes out |\n| --- | --- | --- | --- |\n"
+        .to_owned();
+    let mut row = |pattern: &str, class: Class| {
+        let inward = match class.inward() {
+            Inward::Always => "always",
+            Inward::WithConversation => "with the session's conversations",
+            Inward::Adapted => "in a form made for the session",
+            Inward::Never => "never",
+        };
+        let outward = match class.outward() {
+            Outward::Append => "what was added; as a fork where both sides grew",
+            Outward::AddLines => "lines that the host does not have",
+            Outward::ReplaceUnchanged => "if the host's did not change, else kept aside",
+            Outward::KeepAside => "kept aside",
+            Outward::Never => "never",
+        };
+        let what = match class {
+            Class::Settings => "settings",
+            Class::Authored => "what you wrote",
+            Class::PluginRegistry => "registry of plugins",
+            Class::PluginFiles => "files of plugins",
+            Class::Transcript => "conversation",
+            Class::ConversationFile => "belongs to a conversation",
+            Class::PromptHistory => "typed prompts",
+            Class::Notes => "notes and plans",
+            Class::Credentials => "login",
+            Class::Runtime => "of one machine at one time",
+            Class::Unknown => "unknown",
+        };
+        writeln!(text, "| `{pattern}` | {what} | {inward} | {outward} |").unwrap();
+    };
+    for entry in CLASSES {
+        row(entry.pattern, entry.class);
+    }
+    row("anything else", Class::Unknown);
+    check("claude-home.md", &text);
+}
