@@ -12,7 +12,7 @@ use std::{env, fmt::Write, fs, path::Path};
 fn check(page: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(page);
     if env::var_os("DRYDOCK_WRITE_DOCS").is_some() {
-        fs::write(&file, text).unwrap();
+        assert!(fs::write(&file, text).is_ok(), "docs/{page} cannot be written");
     }
     let current = fs::read_to_string(&file).unwrap_or_default();
     assert!(

@@ -81,7 +81,8 @@ impl Sessions {
 
     async fn finish_owned(&self, record: &Record, _ownership: &Ownership) -> Result<FinishedSession> {
         let exit = self.exit_of(&record.id).await?;
-        if let Some(Exit { code: entry::EXIT_VERIFY | entry::EXIT_BROKEN, .. }) = exit
+        if let Some(exit) = &exit
+            && exit.may_be_refusal()
             && let Some(error) = self.refusal(record).await?
         {
             self.remove_parts(&record.id).await?;
@@ -160,21 +161,33 @@ impl Sessions {
         report
     }
 
-    /// Why the session's first program refused to go on, if it said so.
+    /// Why Claude Code never started: the session's first program says so, or did not run at all.
     async fn refusal(&self, record: &Record) -> Result<Option<Error>> {
         let volume = self.open_volume(record).await?;
         let said = volume.read_small(".drydock/refused").await;
+        let started = volume.read_small(".drydock/started").await;
         volume.close().await?;
-        Ok(said?.map(|text| {
-            let text = String::from_utf8_lossy(&text).trim().to_owned();
-            let broken = text.contains("no claude program");
-            let (code, message) = if broken {
-                (Code::ImageBroken, "the session image does not start")
-            } else {
-                (Code::SyncVerify, "what arrived in the session is not what was sent")
-            };
-            Error::new(code, message).why(text).remedy("run the command again").remedy("drydock doctor")
-        }))
+        let broken = |why: &str| {
+            Error::new(Code::ImageBroken, "the session image does not start")
+                .why(why)
+                .remedy("drydock image build --fresh")
+                .remedy("drydock doctor")
+        };
+        Ok(match (said?, started?) {
+            (Some(text), _) => {
+                let text = String::from_utf8_lossy(&text).trim().to_owned();
+                Some(if text.contains("no claude program") {
+                    broken(&text)
+                } else {
+                    Error::new(Code::SyncVerify, "what arrived in the session is not what was sent")
+                        .why(text)
+                        .remedy("run the command again")
+                        .remedy("drydock doctor")
+                })
+            }
+            (None, None) => Some(broken("its first program could not be run")),
+            (None, Some(_)) => None,
+        })
     }
 
     /// Asks a session to end, and brings its data out.
@@ -315,6 +328,11 @@ pub(super) struct Exit {
 }
 
 impl Exit {
+    /// The session's own refusals, and a shell's codes for programs that cannot be run.
+    fn may_be_refusal(&self) -> bool {
+        matches!(self.code, entry::EXIT_VERIFY | entry::EXIT_BROKEN | 126 | 127)
+    }
+
     /// Killed by a signal from outside, or by an engine or machine that went down (255).
     fn is_interruption(&self) -> bool {
         self.out_of_memory || matches!(self.code, 129 | 137 | 143 | 255)

@@ -207,7 +207,8 @@ impl Sessions {
         let variables = variables.to_vec();
         blocking(move || {
             let given = login.environment.iter().chain(&variables);
-            let api_key = given.filter(|(name, _)| name == "ANTHROPIC_API_KEY").map(|(_, key)| key).last();
+            let api_key =
+                given.filter(|(name, _)| name == "ANTHROPIC_API_KEY").map(|(_, key)| key).next_back();
             let purpose = Purpose { project: &project, history: settings.history(), api_key };
             let mut plan = InwardPlan::make(&locations, &purpose)?;
             if let Some(git) = environment::git_config(&locations) {
