@@ -3,6 +3,7 @@
 use super::{
     candidates::{Attempt, Candidate, Endpoint, Reason, Surroundings},
     failure::{chain, engine_error},
+    ssh::SshBridge,
 };
 use crate::{
     error_handling::{Code, Error, Result},
@@ -11,7 +12,7 @@ use crate::{
 };
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
 use serde::Serialize;
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Requests may carry a whole home; the time limit that matters is the connection's.
 const REQUEST_SECONDS: u64 = 3600;
@@ -23,6 +24,8 @@ const REMOTE_ANSWER: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct ContainerEngine {
     api: Docker,
+    /// Kept for as long as the engine is spoken to.
+    _bridge: Option<Arc<SshBridge>>,
     /// The address.
     pub address: String,
     /// Why this one was chosen.
@@ -66,7 +69,7 @@ impl ContainerEngine {
         let mut tried = Vec::new();
         for candidate in surroundings.candidates() {
             match connect(&candidate).await {
-                Ok(api) => return Self::describe(api, &candidate, tried).await,
+                Ok(line) => return Self::describe(line, &candidate, tried).await,
                 Err((failure, remedy)) => {
                     let failed = Attempt {
                         address: candidate.address(),
@@ -85,7 +88,8 @@ impl ContainerEngine {
         Err(none_answers(&tried))
     }
 
-    async fn describe(api: Docker, candidate: &Candidate, tried: Vec<Attempt>) -> Result<Self> {
+    async fn describe(line: Line, candidate: &Candidate, tried: Vec<Attempt>) -> Result<Self> {
+        let Line { api, bridge } = line;
         let api = api.negotiate_version().await.map_err(|cause| engine_error("agree on a version", cause))?;
         let info = api.info().await.map_err(|cause| engine_error("describe itself", cause))?;
         let spoken = api.client_version();
@@ -101,6 +105,7 @@ impl ContainerEngine {
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
             operating_system,
             api,
+            _bridge: bridge.map(Arc::new),
         })
     }
 
@@ -131,25 +136,39 @@ fn docker_arch(kernel: &str) -> &str {
 
 type Failure = (String, String);
 
-async fn connect(candidate: &Candidate) -> std::result::Result<Docker, Failure> {
-    let (client, limit) = match &candidate.endpoint {
+/// A line to an engine.
+#[derive(Debug)]
+struct Line {
+    api: Docker,
+    bridge: Option<SshBridge>,
+}
+
+async fn connect(candidate: &Candidate) -> std::result::Result<Line, Failure> {
+    let mut bridge = None;
+    let (api, limit) = match &candidate.endpoint {
         Endpoint::Unix(path) => (unix(path)?, LOCAL_ANSWER),
         Endpoint::Tcp(host) => {
             (built(Docker::connect_with_http(host, REQUEST_SECONDS, API_DEFAULT_VERSION))?, REMOTE_ANSWER)
         }
         Endpoint::Tls(host, dir) => (tls(host, dir, API_DEFAULT_VERSION)?, REMOTE_ANSWER),
-        Endpoint::Ssh(host) => (
-            built(Docker::connect_with_ssh(host, REQUEST_SECONDS, API_DEFAULT_VERSION, None))?,
-            REMOTE_ANSWER,
-        ),
+        Endpoint::Ssh(host) => {
+            let opened = SshBridge::open(host)
+                .map_err(|cause| (cause.to_string(), "drydock settings set container.engine auto".into()))?;
+            (unix(&bridge.insert(opened).socket())?, REMOTE_ANSWER)
+        }
         Endpoint::Unusable(fault) => {
             return Err((fault.clone(), "drydock settings set container.engine auto".into()));
         }
     };
-    match tokio::time::timeout(limit, client.ping()).await {
-        Ok(Ok(_)) => Ok(client),
+    match tokio::time::timeout(limit, api.ping()).await {
+        Ok(Ok(_)) => Ok(Line { api, bridge }),
         Ok(Err(cause)) => {
-            let text = chain(&cause);
+            let mut text = chain(&cause);
+            if let Some(bridge) = &bridge
+                && let Some(said) = bridge.last_words().await
+            {
+                text = format!("ssh: {said}");
+            }
             let remedy = remedy_for(candidate, &text);
             Err((text, remedy))
         }
@@ -195,10 +214,7 @@ fn remedy_for(candidate: &Candidate, failure: &str) -> String {
     if failure.contains("ermission denied") {
         return "sudo usermod -aG docker \"$USER\", then log in again".into();
     }
-    match candidate.endpoint {
-        Endpoint::Ssh(_) => "check that `ssh` reaches that host without a password".into(),
-        _ => restart_remedy(candidate),
-    }
+    restart_remedy(candidate)
 }
 
 fn restart_remedy(candidate: &Candidate) -> String {
@@ -231,6 +247,9 @@ fn none_answers(tried: &[Attempt]) -> Error {
     for attempt in &shown {
         let failure = attempt.failure.as_deref().unwrap_or_default();
         error = error.why(format!("{} ({}): {failure}", attempt.address, attempt.reason));
+    }
+    if let Some(attempt) = shown.first().filter(|attempt| attempt.address.starts_with("ssh://")) {
+        error = error.remedy(format!("make this work without a question: ssh {}", attempt.address));
     }
     // Starting an engine does not help where another one was named.
     match shown.first().map(|attempt| &attempt.reason) {

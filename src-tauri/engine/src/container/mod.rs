@@ -8,6 +8,7 @@ mod candidates;
 mod connect;
 mod context;
 mod failure;
+mod ssh;
 
 pub use archive::{ArchiveLimits, Refusal, Refused};
 pub(crate) use archive::{TarSender, read_archive};

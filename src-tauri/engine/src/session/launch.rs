@@ -151,11 +151,9 @@ impl Sessions {
         let wishes = Wishes { arguments: &launch.arguments, variables, ssh_agent: launch.ssh_agent.clone() };
         let body = self.container_body(record, &staging, wishes);
         let options = CreateContainerOptionsBuilder::new().name(&record.id.container()).build();
-        self.engine
-            .api()
-            .create_container(Some(options), body)
-            .await
-            .map_err(|cause| engine_error("make the session's container", cause))?;
+        self.engine.api().create_container(Some(options), body).await.map_err(|cause| {
+            self.explain_refusal(record, engine_error("make the session's container", cause))
+        })?;
         let attached = self.join(&record.id, ownership).await?;
         self.start_container(record).await?;
         drop(staging);
@@ -163,6 +161,21 @@ impl Sessions {
             self.resize(&record.id, size).await?;
         }
         Ok(attached)
+    }
+
+    /// An engine on another computer, or one that shares only some folders, has not got the project.
+    fn explain_refusal(&self, record: &Record, error: Error) -> Error {
+        if !error.causes().iter().any(|cause| cause.contains("bind source path does not exist")) {
+            return error;
+        }
+        let project = record.project.root.display();
+        Error::new(
+            Code::EngineUnsupported,
+            format!("the engine at {} has no folder {project}", self.engine.address),
+        )
+        .why("it runs on another computer, or does not share that folder")
+        .remedy("use an engine on this computer: drydock settings set container.engine auto")
+        .remedy("or share the folder in the engine's own settings")
     }
 
     pub(super) async fn start_container(&self, record: &Record) -> Result<()> {
