@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Attach {
         /// The session; the only one, or this project's, if left out
         session: Option<String>,
+        /// A variable for Claude Code, for a session that was interrupted and starts again
+        #[arg(long = "env", value_name = "NAME[=VALUE]")]
+        variables: Vec<String>,
     },
     /// End a session and bring its data out
     Stop {

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(wanted) => run::run(context, wanted).await,
-        Command::Attach { session } => run::attach(context, session.as_deref()).await,
+        Command::Attach { session, variables } => run::attach(context, session.as_deref(), &variables).await,
         Command::Stop { session } => sessions::stop(context, session.as_deref()).await,
         Command::Rm { session, discard } => sessions::remove(context, &session, discard).await,
         Command::List => sessions::list(context).await,

@@ -10,7 +10,7 @@ use crate::{
 use drydock_engine::{
     error_handling::{Code, Error, Result},
     keychain::{KEY_VARIABLES, Sensitive},
-    session::{Attached, Ended, Finished, Launch, MissingImage, Sessions, TERMINAL_VARIABLES},
+    session::{Attached, Ended, Finished, Joining, Launch, MissingImage, Sessions, TERMINAL_VARIABLES},
     settings::LoginMode,
 };
 use std::{
@@ -48,7 +48,8 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
     converse(context, &sessions, attached, interactive).await
 }
 
-pub(super) async fn attach(context: &Context, session: Option<&str>) -> Result<ExitCode> {
+pub(super) async fn attach(context: &Context, session: Option<&str>, given: &[String]) -> Result<ExitCode> {
+    let variables = variables(given)?;
     let sessions = context.sessions().await?;
     finish_ended(context, &sessions).await?;
     let id = sessions.resolve(session, env::current_dir().ok().as_deref()).await?;
@@ -56,7 +57,7 @@ pub(super) async fn attach(context: &Context, session: Option<&str>) -> Result<E
         return Err(Error::new(Code::Usage, "attaching needs a terminal")
             .remedy(format!("drydock logs --follow {id}")));
     }
-    let attached = sessions.attach(&id, terminal::size(), keys()).await?;
+    let attached = sessions.attach(&id, Joining { size: terminal::size(), variables, keys: keys() }).await?;
     converse(context, &sessions, attached, true).await
 }
 
@@ -86,8 +87,9 @@ async fn converse(
     if !notable.is_empty() && context.format == Format::Human {
         eprint!("{notable}");
     }
-    let code = finished.exit_code.unwrap_or_default();
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    // Without a container nobody knows the code, and it did not end by itself.
+    let code = finished.exit_code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
 }
 
 /// `NAME=VALUE`, or `NAME` for the value in drydock's own environment.

@@ -1,11 +1,16 @@
 //! A terminal, or a pipe, joined to a session.
 
 use super::{SessionId, Sessions, record::Ownership};
-use crate::{container::engine_error, error_handling::Result};
+use crate::{
+    container::{engine_error, is_not_found},
+    error_handling::{Code, Error, Result},
+};
 use bollard::{
     container::{AttachContainerResults, LogOutput},
+    models::ContainerStateStatusEnum,
     query_parameters::{
-        AttachContainerOptionsBuilder, KillContainerOptionsBuilder, ResizeContainerTTYOptionsBuilder,
+        AttachContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
+        ResizeContainerTTYOptionsBuilder,
     },
 };
 use bytes::Bytes;
@@ -132,7 +137,12 @@ impl Sessions {
         const BETWEEN: Duration = Duration::from_millis(20);
         let start = tokio::time::Instant::now();
         loop {
-            if let Some(code) = self.exit_code(id).await? {
+            let code = self.exit_code(id).await.map_err(|cause| {
+                Error::new(Code::EngineFailed, "the container engine went away while the session ran")
+                    .why(cause.causes().join("; "))
+                    .remedy(format!("start the engine again, then go on: drydock attach {id}"))
+            })?;
+            if let Some(code) = code {
                 return Ok(Ended::Exited(code));
             }
             if start.elapsed() > PATIENCE {
@@ -142,23 +152,17 @@ impl Sessions {
         }
     }
 
-    /// The exit code, once there is one.
+    /// The exit code, once there is one. A container that somebody removed was killed before.
     pub(super) async fn exit_code(&self, id: &SessionId) -> Result<Option<i64>> {
-        let found = self
-            .engine
-            .api()
-            .inspect_container(&id.container(), None::<bollard::query_parameters::InspectContainerOptions>)
-            .await
-            .map_err(|cause| engine_error("look at the session", cause))?;
-        let Some(state) = found.state else { return Ok(None) };
-        Ok(
-            if state.running == Some(true)
-                || state.status == Some(bollard::models::ContainerStateStatusEnum::CREATED)
-            {
-                None
-            } else {
-                state.exit_code
-            },
-        )
+        const KILLED: i64 = 137;
+        let found =
+            self.engine.api().inspect_container(&id.container(), None::<InspectContainerOptions>).await;
+        let state = match found {
+            Ok(found) => found.state.unwrap_or_default(),
+            Err(cause) if is_not_found(&cause) => return Ok(Some(KILLED)),
+            Err(cause) => return Err(engine_error("look at the session", cause)),
+        };
+        let over = state.running != Some(true) && state.status != Some(ContainerStateStatusEnum::CREATED);
+        Ok(if over { state.exit_code } else { None })
     }
 }

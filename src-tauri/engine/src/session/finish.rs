@@ -2,14 +2,14 @@
 
 use super::{
     Attached, SessionId, SessionState, Sessions, TerminalSize,
-    launch::blocking,
+    launch::{Joining, blocking, check_variables},
     record::{Ownership, Record, RecordedLogin},
 };
 use crate::{
     container::engine_error,
     error_handling::{Code, Error, Result},
     image::entry,
-    keychain::{Sensitive, keep_own_login},
+    keychain::keep_own_login,
     sync::{Collected, Moment, OutReport, Source, acquire_sync_lock, apply_collected},
 };
 use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
@@ -257,12 +257,8 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Code::SessionState`] when it cannot be joined.
-    pub async fn attach(
-        &self,
-        id: &SessionId,
-        size: TerminalSize,
-        keys: Vec<(String, Sensitive<String>)>,
-    ) -> Result<Attached> {
+    pub async fn attach(&self, id: &SessionId, joining: Joining) -> Result<Attached> {
+        check_variables(&joining.variables)?;
         let record = self.record_of(id).await?;
         let Some(ownership) = Ownership::take(&self.locations, id)? else {
             return Err(Error::new(Code::SessionState, format!("another terminal is attached to {id}"))
@@ -274,8 +270,9 @@ impl Sessions {
                 .remedy(format!("drydock logs {id}")));
         }
         if !self.is_running(id).await? {
-            return self.restart(&record, size, keys, ownership).await;
+            return self.restart(&record, joining, ownership).await;
         }
+        let size = joining.size;
         let attached = self.join(id, ownership).await?;
         // Claude Code draws again when its size changes, so it is told another one first.
         let nudge = TerminalSize { height: size.height.saturating_sub(1).max(1), ..size };

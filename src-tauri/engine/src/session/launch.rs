@@ -44,6 +44,17 @@ pub struct Launch {
     pub missing_image: MissingImage,
 }
 
+/// How a session is joined again.
+#[derive(Debug)]
+pub struct Joining {
+    /// The terminal's size.
+    pub size: TerminalSize,
+    /// Variables for Claude Code, for a session that has to be started again.
+    pub variables: Vec<(String, Sensitive<String>)>,
+    /// Keys and tokens found in the user's environment.
+    pub keys: Vec<(String, Sensitive<String>)>,
+}
+
 /// What a launch does without a session image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingImage {
@@ -59,7 +70,7 @@ impl Sessions {
     /// # Errors
     /// Anything that keeps the session from starting, with its remedy.
     pub async fn launch(&self, launch: Launch, progress: &ProgressSink) -> Result<Attached> {
-        check_variables(&launch)?;
+        check_variables(&launch.variables)?;
         let (locations, folder) = (self.locations.clone(), launch.project.clone());
         let project = blocking(move || {
             let project = Project::find(&folder, &locations)?;
@@ -78,6 +89,7 @@ impl Sessions {
             created: Utc::now(),
             terminal: launch.terminal.is_some(),
             login: self.settings.login_mode().into(),
+            variables: launch.variables.iter().map(|(name, _)| name.clone()).collect(),
             stop_asked: false,
         };
         let ownership = Ownership::take(&self.locations, &record.id)?
@@ -274,13 +286,29 @@ impl Sessions {
     pub(super) async fn restart(
         &self,
         record: &Record,
-        size: TerminalSize,
-        keys: Vec<(String, Sensitive<String>)>,
+        joining: Joining,
         ownership: Ownership,
     ) -> Result<Attached> {
-        let login = self.login(self.settings.login_mode(), &[], keys)?;
+        let Joining { size, variables, keys } = joining;
+        // Without them Claude Code might speak to another server, or as somebody else.
+        let missing: Vec<_> = record
+            .variables
+            .iter()
+            .filter(|name| !variables.iter().any(|(given, _)| given == *name))
+            .collect();
+        if !missing.is_empty() {
+            let id = &record.id;
+            let options: String = missing.iter().map(|name| format!(" --env {name}=VALUE")).collect();
+            return Err(Error::new(
+                Code::Usage,
+                format!("the session {id} was started with variables that it needs again"),
+            )
+            .why("their values are kept nowhere")
+            .remedy(format!("drydock attach {id}{options}")));
+        }
+        let login = self.login(self.settings.login_mode(), &variables, keys)?;
         let mut plan = InwardPlan::empty();
-        add_login(&mut plan, &self.locations, &[], login);
+        add_login(&mut plan, &self.locations, &variables, login);
         let volume = self.open_volume(record).await?;
         let brought = volume.bring_in(plan, &(&record.user).into()).await;
         volume.close().await?;
@@ -337,8 +365,8 @@ fn add_login(
     }
 }
 
-fn check_variables(launch: &Launch) -> Result<()> {
-    for (name, value) in &launch.variables {
+pub(super) fn check_variables(variables: &[(String, Sensitive<String>)]) -> Result<()> {
+    for (name, value) in variables {
         if !environment::is_variable_name(name) {
             return Err(Error::new(Code::Usage, format!("`{name}` is not the name of a variable"))
                 .remedy("--env NAME=VALUE, or --env NAME to pass your own"));

@@ -214,6 +214,7 @@ impl Sessions {
                 created: volume.created_at.unwrap_or_default(),
                 terminal: false,
                 login: RecordedLogin::Given,
+                variables: Vec::new(),
                 stop_asked: false,
             })
         });

@@ -18,7 +18,7 @@ pub use attached::{Attached, Ended, Output, TerminalSize};
 pub use environment::TERMINAL_VARIABLES;
 pub use finish::{DataInside, Finished, FinishedSession, Follow};
 pub use id::SessionId;
-pub use launch::{Launch, MissingImage};
+pub use launch::{Joining, Launch, MissingImage};
 pub use list::{ListedSession, SessionState};
 pub use project::Project;
 

@@ -28,6 +28,9 @@ pub(super) struct Record {
     pub(super) created: DateTime<Utc>,
     pub(super) terminal: bool,
     pub(super) login: RecordedLogin,
+    /// Names of the variables that the user passed. Their values are written down nowhere.
+    #[serde(default)]
+    pub(super) variables: Vec<String>,
     /// Set when the user asked for its end: then an exit by signal is no interruption.
     #[serde(default)]
     pub(super) stop_asked: bool,
