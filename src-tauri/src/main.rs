@@ -1,0 +1,55 @@
+//! Drydock in the menu bar: a tray icon, its menu and the windows. What Drydock does is in the engine.
+mod messages;
+mod tray;
+mod windows;
+
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
+
+use tauri::{App, RunEvent};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("DRYDOCK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+
+    let app = tauri::Builder::default()
+        // First, so that a second start hands over before anything else of it has begun.
+        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| windows::open_or_log(app)))
+        .setup(|app| Ok(set_up(app)?))
+        .build(tauri::generate_context!());
+    match app {
+        Ok(app) => ExitCode::from(u8::try_from(app.run_return(on_event)).unwrap_or(1)),
+        Err(error) => {
+            tracing::error!(%error, "Drydock could not start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn set_up(app: &mut App) -> tauri::Result<()> {
+    // No Dock icon: the menu bar is where Drydock lives.
+    #[cfg(target_os = "macos")]
+    app.set_activation_policy(tauri::ActivationPolicy::Accessory);
+
+    // A desktop without a tray is still a desktop: the window is then the way in.
+    if let Err(reason) = tray::show(app.handle()) {
+        tracing::warn!(%reason, "no tray icon");
+    }
+    windows::open(app.handle())
+}
+
+/// Closing the last window leaves Drydock in the tray, where there is one to open it from again.
+fn on_event(_app: &tauri::AppHandle, event: RunEvent) {
+    if let RunEvent::ExitRequested { code: None, api, .. } = event
+        && tray::is_visible()
+    {
+        api.prevent_exit();
+    }
+}
