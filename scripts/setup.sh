@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Installs what is missing for: run | test. Says what it does; does nothing where nothing is missing.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+what=${1:-}
+[[ $what == run || $what == test ]] || fail "usage: scripts/setup.sh run|test"
+
+# Newer than Debian's; rustup keeps it current.
+rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+node=18
+cargo_deny=0.20.2
+
+# Installs those of the given Debian packages that are missing.
+debian() {
+  local package missing=()
+  for package in "$@"; do
+    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
+      missing+=("$package")
+    fi
+  done
+  ((${#missing[@]})) || return 0
+  say "installing ${missing[*]}"
+  ((EUID == 0)) || has sudo || fail "only root can install packages: apt-get install ${missing[*]}"
+  local log=$cache/apt.log
+  if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes \
+    --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+    tail -n 5 "$log" >&2
+    fail "the packages could not be installed; the whole log: $log"
+  fi
+}
+
+system_packages() {
+  if ! has apt-get; then
+    say "not a Debian: expecting a C compiler, pkg-config, curl and git to be there"
+    return
+  fi
+  debian build-essential pkg-config curl ca-certificates git
+  if has_display || [[ $what == test ]]; then
+    debian libwebkit2gtk-4.1-dev libayatana-appindicator3-dev librsvg2-dev
+  fi
+  if [[ $what == test ]]; then
+    debian xvfb webkit2gtk-driver dbus shellcheck tmux clang rustc-web rust-web-src
+  fi
+}
+
+rust_toolchain() {
+  if ! has cargo; then
+    say "installing Rust with rustup"
+    local installer=$cache/rustup.sh
+    if ! curl --proto '=https' --tlsv1.2 --silent --show-error --fail --max-time 60 \
+      --output "$installer" https://sh.rustup.rs || ! sh "$installer" -y --profile minimal --component rustfmt,clippy; then
+      fail "Rust $rust or newer is needed, with cargo, rustfmt and clippy, and could not be installed"
+    fi
+  fi
+  local found
+  found=$(rustc --version | cut -d ' ' -f 2)
+  at_least "$found" "$rust" || fail "Rust $rust or newer is needed, and here is $found: rustup update"
+}
+
+# Only the app's page needs Node.
+node_js() {
+  if ! has node || ! has npm; then
+    has apt-get || fail "Node $node or newer is needed, with npm"
+    debian nodejs npm
+  fi
+  local found
+  found=$(node --version)
+  at_least "${found#v}" "$node" || fail "Node $node or newer is needed, and here is $found"
+}
+
+container_engine() {
+  if has apt-get; then debian debootstrap; fi
+  if engine_answers; then return; fi
+  if on_macos; then
+    fail "no container engine answers. One command installs one:
+  brew install --cask orbstack            then open OrbStack once
+  brew install colima docker && colima start
+Docker Desktop serves as well."
+  fi
+  if ! has dockerd; then
+    has apt-get || fail "no container engine answers: install and start Docker or Podman"
+    debian docker.io
+  fi
+  # The tests start and stop a dockerd of their own where none runs.
+  if [[ $what == test ]]; then return; fi
+  if [[ -d /run/systemd/system ]]; then
+    if as_root docker version >/dev/null 2>&1; then
+      fail "the engine answers only to root: sudo usermod -aG docker $(id -un), then log in again"
+    fi
+    say "starting Docker"
+    as_root systemctl start docker
+  else
+    say "starting dockerd; its log: $cache/dockerd.log"
+    start_dockerd
+  fi
+  engine_answers || fail "the engine answers only to root: sudo usermod -aG docker $(id -un), then log in again"
+}
+
+test_tools() {
+  if has cargo-deny; then return; fi
+  say "building cargo-deny (once, some minutes)"
+  # Its own build folder, so that its many crates do not stay in ours.
+  env -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$cache/tools" "cargo-deny@$cargo_deny"
+}
+
+if ! on_macos; then system_packages; fi
+rust_toolchain
+if has_display || [[ $what == test ]]; then node_js; fi
+container_engine
+if [[ $what == test ]]; then test_tools; fi

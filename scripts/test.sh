@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Everything that CI checks, from the quickest to the slowest. Stops at the first failure.
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+steps=$(grep -c '^step ' scripts/test.sh)
+number=0
+dockerd_pid=
+current="starting"
+
+step() {
+  current=$1
+  shift
+  number=$((number + 1))
+  printf '\n[%d/%d] %s\n' "$number" "$steps" "$current"
+  local begun=$SECONDS
+  "$@"
+  printf '[%d/%d] done in %d s\n' "$number" "$steps" "$((SECONDS - begun))"
+}
+
+finish() {
+  local code=$?
+  # A second Ctrl-C must not leave the engine behind.
+  trap '' INT TERM
+  if [[ -n $dockerd_pid ]]; then
+    say "stopping the dockerd that the tests started"
+    kill "$dockerd_pid" 2>/dev/null || true
+    wait "$dockerd_pid" 2>/dev/null || true
+  fi
+  if ((code)); then
+    printf '\nFAILED at step %d of %d: %s\n' "$number" "$steps" "$current" >&2
+  else
+    printf '\nall %d steps passed in %d s\n' "$steps" "$SECONDS"
+  fi
+  exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+check_scripts() { shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh icons/*.sh .ci/run; }
+
+check_advisories() {
+  if cargo deny fetch db >"$cache/advisories.log" 2>&1; then
+    cargo deny check advisories
+  else
+    say "NOT CHECKED: the RustSec advisory database cannot be fetched from here"
+  fi
+}
+
+ensure_engine() {
+  if engine_answers; then
+    say "an engine answers already"
+  else
+    say "starting dockerd for the tests; its log: $cache/dockerd.log"
+    start_dockerd
+  fi
+  choose_image_base
+}
+
+document() { RUSTDOCFLAGS="--deny warnings" cargo doc --package drydock-engine --no-deps; }
+
+# Always the whole workspace: a part alone would resolve other features and build its dependencies again.
+test_from_outside() {
+  DRYDOCK_BIN=$CARGO_TARGET_DIR/debug/drydock DRYDOCK_APP_BIN=$CARGO_TARGET_DIR/debug/drydock-app \
+    cargo test --workspace --test '*' -- --test-threads=2
+}
+
+step "what the tests need is installed" scripts/setup.sh test
+step "scripts are sound" check_scripts
+step "Rust is formatted" cargo fmt --all --check
+step "the page's packages" install_ui
+step "the page's types" npm --prefix ui run check
+step "the page's tests" npm --prefix ui test
+step "the page builds" npm --prefix ui run build
+step "licences, bans and sources of dependencies" cargo deny check --hide-inclusion-graph licenses bans sources
+step "known vulnerabilities of dependencies" check_advisories
+step "Rust has no warnings" cargo clippy --workspace --all-targets -- --deny warnings
+step "the engine's documentation has no warnings" document
+step "unit tests" cargo test --workspace --lib --bins
+step "the programs build" cargo build --workspace
+step "a container engine is there" ensure_engine
+step "tests from outside" test_from_outside
+step "everything compiles for macOS" scripts/check-macos.sh
