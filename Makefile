@@ -1,4 +1,4 @@
-.PHONY: help run test check-macos setup
+.PHONY: help run test bench check-macos setup
 .DEFAULT_GOAL := help
 
 # The folder make was called in, also with `make -C`: the session's project.
@@ -8,6 +8,7 @@ help:
 	@echo "make run           install what is missing, build, and start the app; without a display, a session here"
 	@echo "                   make run ARGS='-- -p \"say hi\"' starts a session with these arguments"
 	@echo "make test          everything that CI checks"
+	@echo "make bench         how fast a session starts, beside a bare docker run"
 	@echo "make check-macos   type-check for macOS from any machine"
 	@echo "make setup         only install what 'run' and 'test' need"
 
@@ -16,6 +17,9 @@ run:
 
 test:
 	@scripts/test.sh
+
+bench:
+	@scripts/bench.sh
 
 check-macos:
 	@scripts/check-macos.sh
