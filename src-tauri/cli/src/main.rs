@@ -8,30 +8,15 @@ mod terminal;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use drydock_engine::{
-    container::ContainerEngine,
+    Drydock,
     error_handling::{Error, Result},
-    paths::Locations,
-    session::Sessions,
-    settings::Settings,
 };
 use std::process::ExitCode;
 
 /// What every command works with.
 pub(crate) struct Context {
-    pub(crate) locations: Locations,
-    pub(crate) settings: Settings,
+    pub(crate) drydock: Drydock,
     pub(crate) format: render::Format,
-}
-
-impl Context {
-    pub(crate) async fn engine(&self) -> Result<ContainerEngine> {
-        ContainerEngine::find(&self.locations, &self.settings).await
-    }
-
-    pub(crate) async fn sessions(&self) -> Result<Sessions> {
-        let engine = self.engine().await?;
-        Ok(Sessions { locations: self.locations.clone(), settings: self.settings.clone(), engine })
-    }
 }
 
 fn main() -> ExitCode {
@@ -66,9 +51,8 @@ async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, E
         commands::completions(shell);
         return Ok(ExitCode::SUCCESS);
     }
-    let locations = Locations::find(arguments.home.as_deref())?;
-    let settings = Settings::load(&locations.settings_file)?;
-    let mut context = Context { locations, settings, format };
+    let drydock = Drydock::open(arguments.home.as_deref())?;
+    let mut context = Context { drydock, format };
     commands::dispatch(&mut context, arguments.command).await
 }
 

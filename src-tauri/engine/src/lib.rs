@@ -1,8 +1,24 @@
 //! Everything Drydock does, without a window system or a terminal.
+//!
+//! [`Drydock`] is what the command line and the app open. Each part of the mission is a module of its
+//! own name:
+//!
+//! | module | what it promises |
+//! | --- | --- |
+//! | [`backup`] | copies of Claude Code's data: [`backup::pre_sync_backup`] |
+//! | [`validation`] | whether configuration and machine are sound: [`validation::validate_claude_config`], [`validation::examine`] |
+//! | [`error_handling`] | one error type with a catalogue of codes |
+//! | [`keychain`] | the user's login, and what a session gets of it: [`keychain::extract_keychain_credentials`] |
+//! | [`sync`] | what goes in and what comes back: [`sync::acquire_sync_lock`], [`sync::release_sync_lock`] |
+//!
+//! Beside them what they share: [`claude_home`] (what the files are), [`session`] (launch to exit),
+//! [`container`] (the engine's API), [`image`], [`settings`], [`paths`]. Low modules know nothing of
+//! high ones.
 
 pub mod backup;
 pub mod claude_home;
 pub mod container;
+mod drydock;
 pub mod error_handling;
 pub mod image;
 pub mod keychain;
@@ -11,3 +27,8 @@ pub mod session;
 pub mod settings;
 pub mod sync;
 pub mod validation;
+
+pub use drydock::Drydock;
+
+/// The version of Drydock.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -13,16 +13,17 @@ use serde::Serialize;
 use std::process::ExitCode;
 
 pub(super) async fn image(context: &mut Context, wanted: Image) -> Result<ExitCode> {
-    let engine = context.engine().await?;
+    let engine = context.drydock.engine().await?;
     match wanted {
         Image::Build { base, fresh } => {
-            let mut settings = context.settings.clone();
+            let mut settings = context.drydock.settings.clone();
             if let Some(base) = &base {
                 settings.use_for_now("image.base", base)?;
             }
             let progress = render::Progress::start(context.format);
             let cache = if fresh { LayerCache::Ignore } else { LayerCache::Use };
-            let built = build_image(&engine, &context.locations, &settings, cache, &progress.sink()).await;
+            let built =
+                build_image(&engine, &context.drydock.locations, &settings, cache, &progress.sink()).await;
             progress.finish();
             let built = built?;
             render::answer(context.format, &built, || {
@@ -31,7 +32,8 @@ pub(super) async fn image(context: &mut Context, wanted: Image) -> Result<ExitCo
         }
         Image::List => {
             let images = list_images(&engine).await?;
-            let current = current_image(&engine, &context.locations, &context.settings).await?;
+            let current =
+                current_image(&engine, &context.drydock.locations, &context.drydock.settings).await?;
             let is_current = |tag: &str| current.as_ref().is_some_and(|image| image.tag == tag);
             #[derive(Serialize)]
             struct Row<'a> {
@@ -58,7 +60,8 @@ pub(super) async fn image(context: &mut Context, wanted: Image) -> Result<ExitCo
             });
         }
         Image::Gc => {
-            let collected = collect_images(&engine, &context.locations, &context.settings).await?;
+            let collected =
+                collect_images(&engine, &context.drydock.locations, &context.drydock.settings).await?;
             render::answer(context.format, &collected, || {
                 let mut text = String::new();
                 for name in &collected.removed {

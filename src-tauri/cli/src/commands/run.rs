@@ -25,7 +25,7 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
     let ssh_agent = if wanted.ssh_agent { Some(ssh_agent()?) } else { None };
     let interactive = terminal::is_interactive();
     choose_login(context, &variables, interactive)?;
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     finish_ended(context, &sessions).await?;
     let launch = Launch {
         project: wanted.project,
@@ -50,7 +50,7 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
 
 pub(super) async fn attach(context: &Context, session: Option<&str>, given: &[String]) -> Result<ExitCode> {
     let variables = variables(given)?;
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     finish_ended(context, &sessions).await?;
     let id = sessions.resolve(session, env::current_dir().ok().as_deref()).await?;
     if !terminal::is_interactive() {
@@ -136,7 +136,8 @@ fn choose_login(
     interactive: bool,
 ) -> Result<()> {
     let key_passed = variables.iter().any(|(name, _)| KEY_VARIABLES.contains(&name.as_str()));
-    let undecided = context.settings.login_mode() == LoginMode::Ask && keys().is_empty() && !key_passed;
+    let undecided =
+        context.drydock.settings.login_mode() == LoginMode::Ask && keys().is_empty() && !key_passed;
     if !undecided || !interactive || !io::stderr().is_terminal() {
         return Ok(());
     }
@@ -160,5 +161,5 @@ fn choose_login(
         // The launch says what is undecided, and how to decide it.
         _ => return Ok(()),
     };
-    context.settings.set("login.mode", mode)
+    context.drydock.settings.set("login.mode", mode)
 }

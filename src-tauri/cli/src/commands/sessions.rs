@@ -30,7 +30,7 @@ pub(super) async fn finish_ended(context: &Context, sessions: &Sessions) -> Resu
 }
 
 pub(super) async fn list(context: &Context) -> Result<ExitCode> {
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     finish_ended(context, &sessions).await?;
     let listed = sessions.list().await?;
     render::answer(context.format, &listed, || {
@@ -63,7 +63,7 @@ fn state(state: SessionState, attached: bool) -> &'static str {
 }
 
 pub(super) async fn stop(context: &Context, session: Option<&str>) -> Result<ExitCode> {
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     let id = sessions.resolve(session, std::env::current_dir().ok().as_deref()).await?;
     let finished = sessions.stop(&id).await?;
     match &finished {
@@ -78,7 +78,7 @@ pub(super) async fn stop(context: &Context, session: Option<&str>) -> Result<Exi
 }
 
 pub(super) async fn remove(context: &Context, session: &str, discard: bool) -> Result<ExitCode> {
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     let id = sessions.resolve(Some(session), None).await?;
     let data = if discard { DataInside::Discard } else { DataInside::BringOut };
     let out = sessions.remove(&id, data).await?;
@@ -90,7 +90,7 @@ pub(super) async fn remove(context: &Context, session: &str, discard: bool) -> R
 }
 
 pub(super) async fn logs(context: &Context, session: Option<&str>, follow: bool) -> Result<ExitCode> {
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     let id = sessions.resolve(session, std::env::current_dir().ok().as_deref()).await?;
     let follow = if follow { Follow::Yes } else { Follow::No };
     let mut lines = std::pin::pin!(sessions.logs(&id, follow).await?);
@@ -106,7 +106,7 @@ pub(super) async fn logs(context: &Context, session: Option<&str>, follow: bool)
 
 pub(super) async fn sync(context: &Context, wanted: Sync) -> Result<ExitCode> {
     let Sync::Out { session } = wanted;
-    let sessions = context.sessions().await?;
+    let sessions = context.drydock.sessions().await?;
     let id = sessions.resolve(session.as_deref(), std::env::current_dir().ok().as_deref()).await?;
     let listed = sessions.list().await?;
     let state = listed.iter().find(|one| one.id == id).map(|one| one.state);

@@ -16,12 +16,12 @@ struct Row<'a> {
 pub(super) fn settings(context: &mut Context, wanted: SettingsCommand) -> Result<ExitCode> {
     match wanted {
         SettingsCommand::Get { key } => {
-            let (value, _) = context.settings.get(&key)?;
+            let (value, _) = context.drydock.settings.get(&key)?;
             render::answer(context.format, &value, || format!("{value}\n"));
         }
         SettingsCommand::Set { key, value } => {
-            context.settings.set(&key, &value)?;
-            let (value, source) = context.settings.get(&key)?;
+            context.drydock.settings.set(&key, &value)?;
+            let (value, source) = context.drydock.settings.get(&key)?;
             render::answer(context.format, &value, || match source {
                 Source::Environment(name) => {
                     format!("saved, but {name} is set and wins: {key} = {value}\n")
@@ -31,6 +31,7 @@ pub(super) fn settings(context: &mut Context, wanted: SettingsCommand) -> Result
         }
         SettingsCommand::List => {
             let rows: Vec<_> = context
+                .drydock
                 .settings
                 .all()
                 .map(|(key, value, source)| Row { key: key.name, value, source, about: key.about })

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::process::ExitCode;
 
 pub(super) async fn doctor(context: &Context) -> Result<ExitCode> {
-    let checks = examine(&context.locations, &context.settings).await;
+    let checks = examine(&context.drydock.locations, &context.drydock.settings).await;
     render::answer(context.format, &checks, || checks.iter().map(line).collect());
     let engine_missing = checks.iter().any(|check| check.name == "engine" && check.standing == Standing::Bad);
     let bad = checks.iter().any(|check| check.standing == Standing::Bad);
@@ -42,8 +42,8 @@ struct Status {
 }
 
 pub(super) async fn status(context: &Context) -> Result<ExitCode> {
-    let checks = examine(&context.locations, &context.settings).await;
-    let sessions = match context.sessions().await {
+    let checks = examine(&context.drydock.locations, &context.drydock.settings).await;
+    let sessions = match context.drydock.sessions().await {
         Ok(sessions) => {
             super::sessions::finish_ended(context, &sessions).await?;
             sessions.list().await?

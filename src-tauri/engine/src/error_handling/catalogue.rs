@@ -85,6 +85,7 @@ catalogue! {
     DataInside = "session.data_inside", NeedsUser, "The session still holds data that is not on the host.";
     SessionUnknown = "session.unknown", Usage, "There is no such session.";
     SessionAmbiguous = "session.ambiguous", Usage, "Several sessions match.";
+    SessionLost = "session.lost", Failed, "A session's home was removed from the engine before its data came out.";
     SessionState = "session.state", Failed, "The session is not in a state for this.";
     SessionStart = "session.start", Failed, "The session could not be started.";
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";

@@ -3,6 +3,7 @@
 use super::{
     Attached, SessionId, SessionState, Sessions, TerminalSize,
     launch::{Joining, blocking, check_variables},
+    list::Mark,
     record::{Ownership, Record, RecordedLogin},
 };
 use crate::{
@@ -42,6 +43,18 @@ pub struct FinishedSession {
     pub out: OutReport,
 }
 
+impl FinishedSession {
+    fn done(id: SessionId, exit: Option<Exit>, out: OutReport) -> Self {
+        Self {
+            id,
+            state: Finished::Done,
+            exit_code: exit.as_ref().map(|exit| exit.code),
+            out_of_memory: exit.is_some_and(|exit| exit.out_of_memory),
+            out,
+        }
+    }
+}
+
 impl Sessions {
     /// Finishes a session that this process is attached to and that has exited.
     ///
@@ -70,8 +83,7 @@ impl Sessions {
             let record = self.record_of(&listed.id).await?;
             if listed.state == SessionState::Abandoned {
                 // It never started: inside are only copies of what the host has.
-                self.remove_parts(&record.id).await?;
-                Record::forget(&self.locations, &record.id)?;
+                self.clear_away(&record.id).await?;
                 continue;
             }
             finished.push(self.finish_owned(&record, &ownership).await);
@@ -81,12 +93,25 @@ impl Sessions {
 
     async fn finish_owned(&self, record: &Record, _ownership: &Ownership) -> Result<FinishedSession> {
         let exit = self.exit_of(&record.id).await?;
+        if self.is_marked_done(&record.id) {
+            // Its data came out, and whoever was removing it did not get to the end.
+            self.clear_away(&record.id).await?;
+            return Ok(FinishedSession::done(record.id.clone(), exit, OutReport::default()));
+        }
+        if !self.has_volume(&record.id).await? {
+            self.clear_away(&record.id).await?;
+            return Err(Error::new(
+                Code::SessionLost,
+                format!("the home of the session {} is gone from the engine", record.id),
+            )
+            .why("it was removed there before its data had come out; what it wrote since the last sync out is lost")
+            .remedy("conversations up to then: claude --resume"));
+        }
         if let Some(exit) = &exit
             && exit.may_be_refusal()
             && let Some(error) = self.refusal(record).await?
         {
-            self.remove_parts(&record.id).await?;
-            Record::forget(&self.locations, &record.id)?;
+            self.clear_away(&record.id).await?;
             return Err(error);
         }
         let out = self.collect(record, Moment::Finished).await.map_err(|error| {
@@ -97,21 +122,22 @@ impl Sessions {
         })?;
         let interrupted =
             exit.as_ref().is_some_and(Exit::is_interruption) && !record.stop_asked && record.terminal;
-        let state = if interrupted {
-            self.mark_out(record)?;
-            Finished::Interrupted
+        let mut finished = FinishedSession::done(record.id.clone(), exit, out);
+        if interrupted {
+            finished.state = Finished::Interrupted;
+            self.mark(&record.id, Mark::Out).await?;
         } else {
-            self.remove_parts(&record.id).await?;
-            Record::forget(&self.locations, &record.id)?;
-            Finished::Done
-        };
-        Ok(FinishedSession {
-            id: record.id.clone(),
-            state,
-            exit_code: exit.as_ref().map(|exit| exit.code),
-            out_of_memory: exit.is_some_and(|exit| exit.out_of_memory),
-            out,
-        })
+            self.mark(&record.id, Mark::Done).await?;
+            self.clear_away(&record.id).await?;
+        }
+        Ok(finished)
+    }
+
+    /// Removes a session's parts and then its record, in this order: what is on record can be found.
+    async fn clear_away(&self, id: &SessionId) -> Result<()> {
+        self.remove_parts(id).await?;
+        let (locations, id) = (self.locations.clone(), id.clone());
+        blocking(move || Record::forget(&locations, &id)).await
     }
 
     /// Brings out what a session has written so far; it may run on.
@@ -127,7 +153,8 @@ impl Sessions {
 
     async fn collect(&self, record: &Record, moment: Moment) -> Result<OutReport> {
         let volume = self.open_volume(record).await?;
-        let base = record.load_base(&self.locations)?;
+        let (locations, recorded) = (self.locations.clone(), record.clone());
+        let base = blocking(move || recorded.load_base(&locations)).await?;
         let relative = |path: &std::path::Path| {
             path.strip_prefix(&self.locations.home).unwrap_or(path).to_string_lossy().into_owned()
         };
@@ -146,7 +173,8 @@ impl Sessions {
         if record.login == RecordedLogin::Own
             && let Some(credentials) = &collected.credentials
         {
-            keep_own_login(&self.locations, credentials)?;
+            let (locations, credentials) = (self.locations.clone(), credentials.clone());
+            blocking(move || keep_own_login(&locations, &credentials)).await?;
         }
         let lock =
             acquire_sync_lock(&self.locations.sync_lock, "sync out", self.settings.lock_timeout()).await?;
@@ -197,7 +225,7 @@ impl Sessions {
     pub async fn stop(&self, id: &SessionId) -> Result<Option<FinishedSession>> {
         let mut record = self.record_of(id).await?;
         record.stop_asked = true;
-        record.save(&self.locations)?;
+        self.write_down(&record).await?;
         if self.is_running(id).await? {
             let options = StopContainerOptionsBuilder::new().t(10).build();
             self.engine
@@ -248,8 +276,7 @@ impl Sessions {
             })?),
             DataInside::Discard => None,
         };
-        self.remove_parts(id).await?;
-        Record::forget(&self.locations, id)?;
+        self.clear_away(id).await?;
         Ok(out)
     }
 

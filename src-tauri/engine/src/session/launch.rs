@@ -12,7 +12,6 @@ use crate::{
     error_handling::{Code, Error, Result},
     image::{self, LayerCache, ProgressSink, SessionUser, StoredImage},
     keychain::{KEY_VARIABLES, Sensitive, SessionLogin, session_login},
-    settings::LoginMode,
     sync::{HomeVolume, InwardPlan, Purpose, acquire_sync_lock},
     validation::refuse_damaged_config,
 };
@@ -78,7 +77,7 @@ impl Sessions {
             Ok(project)
         })
         .await?;
-        let login = self.login(self.settings.login_mode(), &launch.variables, launch.keys.clone())?;
+        let login = self.login(&launch.variables, launch.keys.clone()).await?;
         let image = self.image(launch.missing_image, progress).await?;
         let record = Record {
             id: SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128()),
@@ -108,9 +107,8 @@ impl Sessions {
     }
 
     /// What the session logs in with: the mode's, and keys among the variables that were passed.
-    pub(super) fn login(
+    async fn login(
         &self,
-        mode: LoginMode,
         variables: &[(String, Sensitive<String>)],
         keys: Vec<(String, Sensitive<String>)>,
     ) -> Result<SessionLogin> {
@@ -119,7 +117,14 @@ impl Sessions {
         if given.is_empty() {
             given = keys;
         }
-        session_login(&self.locations, mode, given)
+        let (locations, mode) = (self.locations.clone(), self.settings.login_mode());
+        blocking(move || session_login(&locations, mode, given)).await
+    }
+
+    /// Writes a record down.
+    pub(super) async fn write_down(&self, record: &Record) -> Result<()> {
+        let (locations, record) = (self.locations.clone(), record.clone());
+        blocking(move || record.save(&locations)).await
     }
 
     async fn image(&self, missing: MissingImage, progress: &ProgressSink) -> Result<StoredImage> {
@@ -149,10 +154,11 @@ impl Sessions {
         self.ensure_network().await?;
         self.make_volume(record).await?;
         // On record before anything is inside: whoever finds the volume can tell what it is.
-        record.save(&self.locations)?;
+        self.write_down(record).await?;
         let plan = self.plan_in(record, &launch.variables, login).await?;
         let base = self.bring_in(record, plan).await?;
-        record.save_base(&self.locations, &base)?;
+        let (locations, recorded) = (self.locations.clone(), record.clone());
+        blocking(move || recorded.save_base(&locations, &base)).await?;
         drop(lock);
         let staging = self.stage(record).await?;
         let mut variables =
@@ -306,7 +312,7 @@ impl Sessions {
             .why("their values are kept nowhere")
             .remedy(format!("drydock attach {id}{options}")));
         }
-        let login = self.login(self.settings.login_mode(), &variables, keys)?;
+        let login = self.login(&variables, keys).await?;
         let mut plan = InwardPlan::empty();
         add_login(&mut plan, &self.locations, &variables, login);
         let volume = self.open_volume(record).await?;

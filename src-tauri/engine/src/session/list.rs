@@ -4,6 +4,7 @@ use super::{
     SessionId, Sessions,
     configuration::{LABEL_CLAUDE, LABEL_HOME, LABEL_PROJECT, LABEL_SESSION, LABEL_VIEW},
     finish::Exit,
+    launch::blocking,
     project::Project,
     record::{Ownership, Record, RecordedLogin},
 };
@@ -21,6 +22,7 @@ use serde::Serialize;
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    io::Write,
     path::PathBuf,
 };
 
@@ -38,6 +40,24 @@ pub enum SessionState {
     Interrupted,
     /// It never started, and whoever prepared it is gone.
     Abandoned,
+}
+
+/// How far the end of a session has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mark {
+    /// The data of an interrupted session is out. It counts until the session runs again.
+    Out,
+    /// The data is out, and the session is being removed.
+    Done,
+}
+
+impl Mark {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Done => "done",
+        }
+    }
 }
 
 /// A session as a person wants to see it.
@@ -65,8 +85,10 @@ impl Sessions {
     /// # Errors
     /// When the engine does not answer.
     pub async fn list(&self) -> Result<Vec<ListedSession>> {
+        let locations = self.locations.clone();
+        let recorded = blocking(move || Ok(Record::all(&locations))).await?;
         let mut records: BTreeMap<_, _> =
-            Record::all(&self.locations).into_iter().map(|record| (record.id.clone(), record)).collect();
+            recorded.into_iter().map(|record| (record.id.clone(), record)).collect();
         for record in self.found_in_engine().await? {
             records.entry(record.id.clone()).or_insert(record);
         }
@@ -130,6 +152,7 @@ impl Sessions {
             Some(ContainerStateStatusEnum::CREATED) if attached => SessionState::Preparing,
             Some(ContainerStateStatusEnum::CREATED) => SessionState::Abandoned,
             _ if state.running == Some(true) => SessionState::Running,
+            _ if self.is_marked_done(&record.id) => SessionState::Finished,
             _ if self.is_marked_out(record, &state) => SessionState::Interrupted,
             _ => SessionState::Finished,
         })
@@ -139,21 +162,38 @@ impl Sessions {
         self.locations.session_dir(id.as_str()).join("record.json").exists()
     }
 
-    /// Notes that an interrupted session's data is out. It counts until the session runs again.
-    pub(super) fn mark_out(&self, record: &Record) -> Result<()> {
-        record.save(&self.locations)?;
-        let file = self.locations.session_dir(record.id.as_str()).join("out");
-        fs::write(&file, Utc::now().to_rfc3339()).context("write", &file)
+    /// Notes how far the end of a session has come.
+    pub(super) async fn mark(&self, id: &SessionId, mark: Mark) -> Result<()> {
+        let file = self.locations.session_dir(id.as_str()).join(mark.file());
+        blocking(move || {
+            let mut made = fs::File::create(&file).context("write", &file)?;
+            made.write_all(Utc::now().to_rfc3339().as_bytes())
+                .and_then(|()| made.sync_all())
+                .context("write", &file)
+        })
+        .await
+    }
+
+    pub(super) fn is_marked_done(&self, id: &SessionId) -> bool {
+        self.locations.session_dir(id.as_str()).join(Mark::Done.file()).exists()
     }
 
     fn is_marked_out(&self, record: &Record, state: &ContainerState) -> bool {
-        let file = self.locations.session_dir(record.id.as_str()).join("out");
+        let file = self.locations.session_dir(record.id.as_str()).join(Mark::Out.file());
         let marked =
             fs::read_to_string(file).ok().and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
         let started = state.started_at.as_deref().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
         match (marked, started) {
             (Some(marked), Some(started)) => marked > started,
             _ => false,
+        }
+    }
+
+    pub(super) async fn has_volume(&self, id: &SessionId) -> Result<bool> {
+        match self.engine.api().inspect_volume(&id.volume()).await {
+            Ok(_) => Ok(true),
+            Err(cause) if is_not_found(&cause) => Ok(false),
+            Err(cause) => Err(engine_error("look for the session's home", cause)),
         }
     }
 

@@ -1,0 +1,45 @@
+//! The one thing that the command line and the app open.
+
+use crate::{
+    container::ContainerEngine, error_handling::Result, paths::Locations, session::Sessions,
+    settings::Settings,
+};
+use std::path::Path;
+
+/// Drydock on one home: its places and its settings.
+#[derive(Debug, Clone)]
+pub struct Drydock {
+    /// Where everything is.
+    pub locations: Locations,
+    /// The settings in force.
+    pub settings: Settings,
+}
+
+impl Drydock {
+    /// Opens Drydock for `home`, or for the current user. No engine is looked for yet.
+    ///
+    /// # Errors
+    /// When the home is not there, or a setting is wrong.
+    pub fn open(home: Option<&Path>) -> Result<Self> {
+        let locations = Locations::find(home)?;
+        let settings = Settings::load(&locations.settings_file)?;
+        Ok(Self { locations, settings })
+    }
+
+    /// Finds a container engine.
+    ///
+    /// # Errors
+    /// `engine.none`, with every place that was tried.
+    pub async fn engine(&self) -> Result<ContainerEngine> {
+        ContainerEngine::find(&self.locations, &self.settings).await
+    }
+
+    /// The sessions of this home.
+    ///
+    /// # Errors
+    /// As [`Drydock::engine`].
+    pub async fn sessions(&self) -> Result<Sessions> {
+        let engine = self.engine().await?;
+        Ok(Sessions { locations: self.locations.clone(), settings: self.settings.clone(), engine })
+    }
+}
