@@ -37,7 +37,8 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-check_scripts() { shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh icons/*.sh .ci/run; }
+check_scripts() { shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh icons/*.sh .ci/run \
+  src-tauri/engine/src/image/*.sh; }
 
 check_advisories() {
   if cargo deny fetch db >"$cache/advisories.log" 2>&1; then

@@ -114,10 +114,7 @@ pub(crate) async fn converse(
             _ = resized.recv(), if kind == Conversation::Terminal => sessions.resize(&attached.id, size()).await?,
             _ = interrupted.recv() => sessions.signal(&attached.id, "INT").await?,
             _ = terminated.recv() => match kind {
-                Conversation::Terminal => {
-                    reset();
-                    return Ok(Left::Deserted);
-                }
+                Conversation::Terminal => return Ok(Left::Deserted),
                 Conversation::Pipe => sessions.signal(&attached.id, "TERM").await?,
             },
         }

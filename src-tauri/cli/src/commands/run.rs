@@ -72,6 +72,9 @@ async fn converse(
     let left = terminal::converse(sessions, &mut attached, conversation).await?;
     let ended = if left == terminal::Left::Deserted { Ended::Detached } else { sessions.ended(&id).await? };
     let Ended::Exited(_) = ended else {
+        if interactive {
+            terminal::reset();
+        }
         eprintln!("drydock: {id} goes on without this terminal; join it again: drydock attach {id}");
         return Ok(ExitCode::SUCCESS);
     };

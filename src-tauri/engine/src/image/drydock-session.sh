@@ -21,15 +21,41 @@ fi
 # Keys and tokens come in a file that is gone before Claude Code starts, so that they stand neither
 # in the container's configuration nor anywhere a later program could read them from disk.
 if [ -f "$own/environment" ]; then
+    # shellcheck disable=SC1091 # it is made for each session
     . "$own/environment"
     rm -f "$own/environment"
 fi
 
 command -v claude >/dev/null 2>&1 || refuse 122 "the image has no claude program"
 
-# Started again after an interruption: go on with the conversation that was interrupted.
-if [ -f "$own/started" ]; then
+# Whether this session has written a conversation since it was first started.
+has_conversation() {
+    [ -n "$(find "${CLAUDE_CONFIG_DIR:-$HOME/.claude}/projects" -name '*.jsonl' -newer "$own/started" 2>/dev/null | head -n 1)" ]
+}
+
+# Started again after an interruption: go on with the conversation that was interrupted. Of the
+# arguments only those stay that say how Claude Code works; what to do has been said already.
+if [ -f "$own/started" ] && has_conversation; then
+    left=$#
+    while [ "$left" -gt 0 ]; do
+        word=$1
+        shift
+        left=$((left - 1))
+        case $word in
+        --model | --fallback-model | --permission-mode | --effort | --agent)
+            if [ "$left" -gt 0 ]; then
+                set -- "$@" "$word" "$1"
+                shift
+                left=$((left - 1))
+            fi
+            ;;
+        --model=* | --fallback-model=* | --permission-mode=* | --effort=* | --agent=* | \
+            --dangerously-skip-permissions | --allow-dangerously-skip-permissions | --strict-mcp-config | --verbose)
+            set -- "$@" "$word"
+            ;;
+        esac
+    done
     set -- --continue "$@"
 fi
-: >"$own/started"
+[ -f "$own/started" ] || : >"$own/started"
 exec claude "$@"

@@ -301,9 +301,12 @@ impl Sessions {
         }
         let size = joining.size;
         let attached = self.join(id, ownership).await?;
-        // Claude Code draws again when its size changes, so it is told another one first.
+        // Claude Code draws again when its size changes, so it is told another one first, for long
+        // enough that it looks.
+        const LOOK: std::time::Duration = std::time::Duration::from_millis(200);
         let nudge = TerminalSize { height: size.height.saturating_sub(1).max(1), ..size };
         self.resize(id, nudge).await?;
+        tokio::time::sleep(LOOK).await;
         self.resize(id, size).await?;
         Ok(attached)
     }
