@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
 
+    tracing::info!(version = drydock_engine::VERSION, "Drydock starts");
     let app = tauri::Builder::default()
         // First, so that a second start hands over before anything else of it has begun.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| windows::open_or_log(app)))
