@@ -5,8 +5,8 @@
 //! beside their place, flushed and renamed.
 
 use super::{
-    inward::FileMark,
     outward::{Collected, Found},
+    pack::FileMark,
 };
 use crate::{
     backup::{PreSyncBackup, pre_sync_backup},

@@ -1,39 +1,27 @@
-//! What goes into a session, and how it is packed.
+//! What goes into a session.
 
+use super::pack::{FileMark, Packer, manifest_line};
 use crate::{
     claude_home::{
         Class, Inward, class_of, parse_document, project_dir_name, recorded_cwd, session_of,
         session_settings, session_state, shared_part_digest,
     },
-    container::{TarSender, hex},
-    error_handling::{Code, Error, IoContext, Result},
-    image::{HOME_VOLUME_MOUNT, SessionUser},
+    container::TarSender,
+    error_handling::{Code, Error, Result},
+    image::SessionUser,
     keychain::Sensitive,
     paths::Locations,
     settings::HistoryScope,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    fs,
-    io::{self, Read, Write},
+    fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
 };
 use walkdir::WalkDir;
-
-/// A file up to this size is read whole before it is packed, so that a writer cannot change it midway.
-const WHOLE: u64 = 4 << 20;
-
-/// What a file was when it went in: the base of the way back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileMark {
-    pub(crate) len: u64,
-    pub(crate) sha256: String,
-}
 
 /// What a session is for; decides what it gets.
 pub(crate) struct Purpose<'a> {
@@ -208,26 +196,16 @@ impl InwardPlan {
         let mut manifest = String::new();
         for item in self.items {
             let mark = match &item.source {
-                Source::Made(content) => packer.bytes(&item.name, item.mode, now(), content.reveal())?,
+                Source::Made(content) => packer.bytes(&item.name, item.mode, content.reveal())?,
                 Source::File(path) => packer.file(&item.name, item.mode, path)?,
             };
             manifest.push_str(&manifest_line(&mark.sha256, &item.name));
             brought.base.insert(item.name, mark);
         }
         packer.folder(".drydock", 0o700)?;
-        packer.bytes(".drydock/manifest.sha256", 0o600, now(), manifest.as_bytes())?;
+        packer.bytes(".drydock/manifest.sha256", 0o600, manifest.as_bytes())?;
         packer.finish()?;
         Ok(brought)
-    }
-}
-
-/// A line as `sha256sum --check` reads it: a backslash in front marks a name with escapes.
-fn manifest_line(digest: &str, name: &str) -> String {
-    if name.contains(['\\', '\n', '\r']) {
-        let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-        format!("\\{digest}  {escaped}\n")
-    } else {
-        format!("{digest}  {name}\n")
     }
 }
 
@@ -311,100 +289,6 @@ fn relative(home: &Path, path: &Path) -> Result<String> {
     })
 }
 
-fn now() -> u64 {
-    UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
-}
-
-/// Writes entries that belong to the session's user.
-struct Packer<'a> {
-    builder: tar::Builder<TarSender>,
-    user: &'a SessionUser,
-}
-
-impl<'a> Packer<'a> {
-    fn new(sender: TarSender, user: &'a SessionUser) -> Self {
-        Self { builder: tar::Builder::new(sender), user }
-    }
-
-    fn header(&self, kind: tar::EntryType, mode: u32, size: u64, mtime: u64) -> tar::Header {
-        let mut header = tar::Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_size(size);
-        header.set_mtime(mtime);
-        header.set_uid(self.user.uid.into());
-        header.set_gid(self.user.gid.into());
-        header
-    }
-
-    fn in_volume(name: &str) -> PathBuf {
-        Path::new(HOME_VOLUME_MOUNT.trim_start_matches('/')).join(name)
-    }
-
-    fn folder(&mut self, name: &str, mode: u32) -> Result<()> {
-        let mut header = self.header(tar::EntryType::Directory, mode, 0, now());
-        self.builder
-            .append_data(&mut header, Self::in_volume(name), io::empty())
-            .map_err(|cause| sending(&cause))
-    }
-
-    fn bytes(&mut self, name: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<FileMark> {
-        let mut header = self.header(tar::EntryType::Regular, mode, content.len() as u64, mtime);
-        self.builder
-            .append_data(&mut header, Self::in_volume(name), content)
-            .map_err(|cause| sending(&cause))?;
-        Ok(FileMark { len: content.len() as u64, sha256: hex(&Sha256::digest(content)) })
-    }
-
-    /// A file as long as it is now: what a writer appends meanwhile goes in another time.
-    fn file(&mut self, name: &str, mode: u32, path: &Path) -> Result<FileMark> {
-        let mut file = fs::File::open(path).context("read", path)?;
-        let data = file.metadata().context("read", path)?;
-        let mtime = data
-            .modified()
-            .ok()
-            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
-            .map_or(0, |at| at.as_secs());
-        if data.len() <= WHOLE {
-            let mut content = Vec::new();
-            file.read_to_end(&mut content).context("read", path)?;
-            return self.bytes(name, mode, mtime, &content);
-        }
-        let mut header = self.header(tar::EntryType::Regular, mode, data.len(), mtime);
-        let mut reader = Hashing { inner: file.take(data.len()), digest: Sha256::new(), seen: 0 };
-        let sent = self.builder.append_data(&mut header, Self::in_volume(name), &mut reader);
-        if reader.seen < data.len() {
-            return Err(Error::new(Code::SyncIn, format!("{} shrank while it was read", path.display()))
-                .remedy("run the command again"));
-        }
-        sent.map_err(|cause| sending(&cause))?;
-        Ok(FileMark { len: data.len(), sha256: hex(&reader.digest.finalize()) })
-    }
-
-    fn finish(self) -> Result<()> {
-        self.builder.into_inner().and_then(|mut sender| sender.flush()).map_err(|cause| sending(&cause))
-    }
-}
-
-fn sending(cause: &io::Error) -> Error {
-    Error::new(Code::SyncIn, "your configuration could not be sent into the session").why(cause)
-}
-
-struct Hashing<R> {
-    inner: R,
-    digest: Sha256,
-    seen: u64,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.digest.update(&buffer[..count]);
-        self.seen += count as u64;
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -480,12 +364,6 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", locations.claude_dir.join("CLAUDE.md")).unwrap();
         let names = names(&locations, Path::new("/p"), HistoryScope::Project);
         assert!(names.contains(&".claude/agents/a.md".to_owned()), "{names:?}");
-    }
-
-    #[test]
-    fn awkward_names_are_written_as_sha256sum_reads_them() {
-        assert_eq!(manifest_line("ab", "a b"), "ab  a b\n");
-        assert_eq!(manifest_line("ab", "a\\b\nc"), "\\ab  a\\\\b\\nc\n");
     }
 
     #[test]

@@ -7,12 +7,14 @@ mod apply;
 mod inward;
 mod lock;
 mod outward;
+mod pack;
 mod volume;
 
 pub(crate) use apply::apply_collected;
 pub use apply::{Change, Fork, Kept, OutReport};
-pub(crate) use inward::{Brought, FileMark, InwardPlan, Purpose};
+pub(crate) use inward::{Brought, InwardPlan, Purpose};
 pub use lock::{SyncLock, acquire_sync_lock, release_sync_lock};
 pub use outward::Moment;
 pub(crate) use outward::{Collected, Source};
+pub(crate) use pack::FileMark;
 pub(crate) use volume::HomeVolume;

@@ -1,6 +1,6 @@
 //! Collecting what a session wrote: read as a stranger's, into a staging folder of ours.
 
-use super::{inward::FileMark, volume::HomeVolume};
+use super::{pack::FileMark, volume::HomeVolume};
 use crate::{
     claude_home::{Outward, class_of, shared_part_digest},
     container::{Refusal, Refused, hex},

@@ -1,0 +1,145 @@
+//! Packing files for a session: one uncompressed tar, every entry the session user's, and the digest
+//! of each for the way back.
+
+use crate::{
+    container::{TarSender, hex},
+    error_handling::{Code, Error, IoContext, Result},
+    image::{HOME_VOLUME_MOUNT, SessionUser},
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+/// A file up to this size is read whole before it is packed, so that a writer cannot change it midway.
+const WHOLE: u64 = 4 << 20;
+
+/// What a file was when it went in: the base of the way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileMark {
+    pub(crate) len: u64,
+    pub(crate) sha256: String,
+}
+
+/// A line as `sha256sum --check` reads it: a backslash in front marks a name with escapes.
+pub(super) fn manifest_line(digest: &str, name: &str) -> String {
+    if name.contains(['\\', '\n', '\r']) {
+        let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+        format!("\\{digest}  {escaped}\n")
+    } else {
+        format!("{digest}  {name}\n")
+    }
+}
+
+/// Writes entries that belong to the session's user.
+pub(super) struct Packer<'a> {
+    builder: tar::Builder<TarSender>,
+    user: &'a SessionUser,
+}
+
+impl<'a> Packer<'a> {
+    pub(super) fn new(sender: TarSender, user: &'a SessionUser) -> Self {
+        Self { builder: tar::Builder::new(sender), user }
+    }
+
+    fn header(&self, kind: tar::EntryType, mode: u32, size: u64, mtime: u64) -> tar::Header {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_size(size);
+        header.set_mtime(mtime);
+        header.set_uid(self.user.uid.into());
+        header.set_gid(self.user.gid.into());
+        header
+    }
+
+    fn in_volume(name: &str) -> PathBuf {
+        Path::new(HOME_VOLUME_MOUNT.trim_start_matches('/')).join(name)
+    }
+
+    pub(super) fn folder(&mut self, name: &str, mode: u32) -> Result<()> {
+        let mut header = self.header(tar::EntryType::Directory, mode, 0, now());
+        self.builder
+            .append_data(&mut header, Self::in_volume(name), io::empty())
+            .map_err(|cause| sending(&cause))
+    }
+
+    pub(super) fn bytes(&mut self, name: &str, mode: u32, content: &[u8]) -> Result<FileMark> {
+        self.dated(name, mode, now(), content)
+    }
+
+    fn dated(&mut self, name: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<FileMark> {
+        let mut header = self.header(tar::EntryType::Regular, mode, content.len() as u64, mtime);
+        self.builder
+            .append_data(&mut header, Self::in_volume(name), content)
+            .map_err(|cause| sending(&cause))?;
+        Ok(FileMark { len: content.len() as u64, sha256: hex(&Sha256::digest(content)) })
+    }
+
+    /// A file as long as it is now: what a writer appends meanwhile goes in another time.
+    pub(super) fn file(&mut self, name: &str, mode: u32, path: &Path) -> Result<FileMark> {
+        let mut file = fs::File::open(path).context("read", path)?;
+        let data = file.metadata().context("read", path)?;
+        let mtime = data
+            .modified()
+            .ok()
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .map_or(0, |at| at.as_secs());
+        if data.len() <= WHOLE {
+            let mut content = Vec::new();
+            file.read_to_end(&mut content).context("read", path)?;
+            return self.dated(name, mode, mtime, &content);
+        }
+        let mut header = self.header(tar::EntryType::Regular, mode, data.len(), mtime);
+        let mut reader = Hashing { inner: file.take(data.len()), digest: Sha256::new(), seen: 0 };
+        let sent = self.builder.append_data(&mut header, Self::in_volume(name), &mut reader);
+        if reader.seen < data.len() {
+            return Err(Error::new(Code::SyncIn, format!("{} shrank while it was read", path.display()))
+                .remedy("run the command again"));
+        }
+        sent.map_err(|cause| sending(&cause))?;
+        Ok(FileMark { len: data.len(), sha256: hex(&reader.digest.finalize()) })
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        self.builder.into_inner().and_then(|mut sender| sender.flush()).map_err(|cause| sending(&cause))
+    }
+}
+
+fn sending(cause: &io::Error) -> Error {
+    Error::new(Code::SyncIn, "your configuration could not be sent into the session").why(cause)
+}
+
+struct Hashing<R> {
+    inner: R,
+    digest: Sha256,
+    seen: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.digest.update(&buffer[..count]);
+        self.seen += count as u64;
+        Ok(count)
+    }
+}
+
+fn now() -> u64 {
+    UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn awkward_names_are_written_as_sha256sum_reads_them() {
+        assert_eq!(manifest_line("ab", "a b"), "ab  a b\n");
+        assert_eq!(manifest_line("ab", "a\\b\nc"), "\\ab  a\\\\b\\nc\n");
+    }
+}
