@@ -19,6 +19,7 @@ pub(super) const LABEL_SESSION: &str = "dev.drydock.session";
 pub(super) const LABEL_HOME: &str = "dev.drydock.home";
 pub(super) const LABEL_PROJECT: &str = "dev.drydock.project";
 pub(super) const LABEL_CLAUDE: &str = "dev.drydock.claude";
+pub(super) const LABEL_IMAGE: &str = "dev.drydock.image";
 pub(super) const LABEL_VIEW: &str = "dev.drydock.view";
 
 /// The network of sessions: they reach the world, not each other.
@@ -42,6 +43,7 @@ impl Sessions {
             (LABEL_HOME.into(), self.locations.home.display().to_string()),
             (LABEL_PROJECT.into(), record.project.root.display().to_string()),
             (LABEL_CLAUDE.into(), record.claude_version.clone()),
+            (LABEL_IMAGE.into(), record.image.clone()),
         ])
     }
 

@@ -5,7 +5,7 @@ use super::{
     configuration::{SSH_AGENT_SOCKET, Wishes},
     environment,
     record::{Base, Ownership, Record},
-    staging::Staging,
+    staging::{Staging, clear_left_views},
 };
 use crate::{
     container::{engine_error, is_not_found},
@@ -271,21 +271,18 @@ impl Sessions {
         let mut labels = self.labels(record);
         labels.remove(super::configuration::LABEL_SESSION);
         labels.insert(super::configuration::LABEL_VIEW.into(), record.id.to_string());
-        let image = match self.engine.api().inspect_image(&record.image).await {
-            Ok(_) => record.image.clone(),
-            Err(cause) if is_not_found(&cause) => {
-                let images = image::list_images(&self.engine).await?;
-                images.into_iter().next().map(|image| image.tag).ok_or_else(|| {
-                    Error::new(
-                        Code::ImageMissing,
-                        "no session image is there to read the session's data with",
-                    )
-                    .remedy("drydock image build")
-                })?
-            }
-            Err(cause) => return Err(engine_error("look for the session's image", cause)),
-        };
+        let image = self.image_to_read_with(record).await?;
         HomeVolume::open(&self.engine, &name, &image, &record.id.volume(), labels).await
+    }
+
+    /// The session's own image, or any session image where that is gone.
+    async fn image_to_read_with(&self, record: &Record) -> Result<String> {
+        let images = image::list_images(&self.engine).await?;
+        let own = images.iter().find(|image| image.tag == record.image);
+        own.or(images.first()).map(|image| image.tag.clone()).ok_or_else(|| {
+            Error::new(Code::ImageMissing, "no session image is there to read the session's data with")
+                .remedy("drydock image build")
+        })
     }
 
     /// Goes on with a session that was interrupted: the same home, the same conversation.
@@ -340,6 +337,12 @@ impl Sessions {
                 Err(cause) => return Err(engine_error("remove the session's container", cause)),
             }
         }
+        let left = id.clone();
+        blocking(move || {
+            clear_left_views(&left);
+            Ok(())
+        })
+        .await?;
         match api.remove_volume(&id.volume(), None::<bollard::query_parameters::RemoveVolumeOptions>).await {
             Ok(()) => Ok(()),
             Err(cause) if is_not_found(&cause) => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::{
     SessionId, Sessions,
-    configuration::{LABEL_CLAUDE, LABEL_HOME, LABEL_PROJECT, LABEL_SESSION, LABEL_VIEW},
+    configuration::{LABEL_CLAUDE, LABEL_HOME, LABEL_IMAGE, LABEL_PROJECT, LABEL_SESSION, LABEL_VIEW},
     finish::Exit,
     launch::blocking,
     project::Project,
@@ -248,7 +248,7 @@ impl Sessions {
                     read_only: Vec::new(),
                     pinned: Vec::new(),
                 },
-                image: String::new(),
+                image: label(LABEL_IMAGE).unwrap_or_default(),
                 claude_version: label(LABEL_CLAUDE).unwrap_or_default(),
                 user: SessionUser::current().into(),
                 created: volume.created_at.unwrap_or_default(),

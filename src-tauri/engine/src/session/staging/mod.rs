@@ -11,6 +11,9 @@ use super::{SessionId, project::Project};
 use crate::{container::EngineKind, error_handling::Result, image::SessionUser};
 use std::path::{Path, PathBuf};
 
+/// Where views are mounted.
+const VIEWS: &str = "/run/drydock";
+
 /// The views, which last as long as this. A container keeps its own hold on them once it is started.
 #[derive(Debug, Default)]
 pub(super) struct Staging {
@@ -50,7 +53,7 @@ impl Staging {
             if data.uid() == user.uid {
                 continue;
             }
-            let base = Path::new("/run/drydock").join(id.as_str());
+            let base = Path::new(VIEWS).join(id.as_str());
             let view = base.join(index.to_string());
             crate::paths::create_private_dir(&view)?;
             staging.folder = Some(base);
@@ -84,17 +87,31 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        #[cfg(target_os = "linux")]
-        for (_, view) in &self.views {
-            if let Err(cause) = rustix::mount::unmount(view.as_path(), rustix::mount::UnmountFlags::DETACH) {
-                tracing::warn!(view = %view.display(), %cause, "a view of a project stays mounted");
-                // Removing folders below a mount that stayed would remove the project's own files.
-                return;
-            }
-            let _ = std::fs::remove_dir(view);
-        }
         if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir(folder);
+            clear(folder);
         }
     }
+}
+
+/// Removes the views that a killed process left of a session. Blocking.
+pub(super) fn clear_left_views(id: &SessionId) {
+    clear(&Path::new(VIEWS).join(id.as_str()));
+}
+
+/// Unmounts what is in a folder of views and removes the empty folders. What cannot be unmounted
+/// stays: its files are the project's own.
+fn clear(folder: &Path) {
+    let Ok(views) = std::fs::read_dir(folder) else { return };
+    for view in views.flatten().map(|entry| entry.path()) {
+        #[cfg(target_os = "linux")]
+        if let Err(cause) = rustix::mount::unmount(view.as_path(), rustix::mount::UnmountFlags::DETACH)
+            && cause != rustix::io::Errno::INVAL
+        {
+            tracing::warn!(view = %view.display(), %cause, "a view of a project stays mounted");
+            continue;
+        }
+        // Only an empty folder can go this way: a view that is still there keeps its own.
+        let _ = std::fs::remove_dir(&view);
+    }
+    let _ = std::fs::remove_dir(folder);
 }
