@@ -36,7 +36,7 @@ impl SshBridge {
             )
         })?;
         // Socket names have room for about a hundred bytes, which a user's folder may exceed.
-        let folder = tempfile::Builder::new().prefix("drydock-").tempdir_in("/tmp")?;
+        let folder = tempfile::Builder::new().prefix("drydock-ssh-").tempdir_in("/tmp")?;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
         let listener = UnixListener::bind(folder.path().join("engine"))?;
         let arguments = Arc::new(destination.arguments(folder.path()));

@@ -137,18 +137,22 @@ impl Sessions {
         const BETWEEN: Duration = Duration::from_millis(20);
         let start = tokio::time::Instant::now();
         loop {
-            let code = self.exit_code(id).await.map_err(|cause| {
-                Error::new(Code::EngineFailed, "the container engine went away while the session ran")
+            let code = self.exit_code(id).await;
+            let patient = start.elapsed() < PATIENCE;
+            match code {
+                Ok(Some(code)) => return Ok(Ended::Exited(code)),
+                Ok(None) if !patient => return Ok(Ended::Detached),
+                Err(cause) if !patient => {
+                    return Err(Error::new(
+                        Code::EngineFailed,
+                        "the container engine went away while the session ran",
+                    )
                     .why(cause.causes().join("; "))
-                    .remedy(format!("start the engine again, then go on: drydock attach {id}"))
-            })?;
-            if let Some(code) = code {
-                return Ok(Ended::Exited(code));
+                    .remedy(format!("start the engine again, then go on: drydock attach {id}")));
+                }
+                // Neither is final: an engine may stumble over a container that is just ending.
+                Ok(None) | Err(_) => tokio::time::sleep(BETWEEN).await,
             }
-            if start.elapsed() > PATIENCE {
-                return Ok(Ended::Detached);
-            }
-            tokio::time::sleep(BETWEEN).await;
         }
     }
 
