@@ -1,0 +1,140 @@
+//! A person's computer for one test: a scratch home, projects, a real engine, the real Claude Code,
+//! and a stand-in for Anthropic's API. Nothing of the real home is read or written.
+
+mod anthropic;
+mod claude;
+mod drydock;
+mod engine;
+mod home;
+mod image;
+mod lived_in;
+mod own_engine;
+mod places;
+mod project;
+mod small_disk;
+mod terminal;
+mod transcript;
+mod until;
+
+pub use anthropic::{API_KEY, Anthropic, Auth, Seen, TOKEN};
+pub use claude::HostClaude;
+pub use drydock::{Done, Invocation, Running};
+pub use engine::{Engine, ExecResult};
+pub use home::{Damage, Home};
+pub use image::{SessionImage, session_image};
+pub use lived_in::LivedIn;
+pub use own_engine::OwnEngine;
+pub use places::{CLAUDE_VERSION, cache_dir};
+pub use project::Project;
+pub use small_disk::SmallDisk;
+pub use terminal::Terminal;
+pub use transcript::Transcript;
+pub use until::until;
+
+use std::path::Path;
+
+/// Everything one test needs. Dropping it removes what it left in the engine.
+pub struct Rig {
+    /// The stand-in for Anthropic's API.
+    pub api: Anthropic,
+    /// The container engine.
+    pub engine: Engine,
+    /// The scratch home.
+    pub home: Home,
+    /// The engine that drydock is pointed at; the usual one if nothing is said.
+    docker_host: Option<String>,
+}
+
+impl Rig {
+    /// A small home whose user has been through Claude Code's first questions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Home::new())
+    }
+
+    /// A given home. The session image is there when this returns.
+    #[must_use]
+    pub fn with(home: Home) -> Self {
+        session_image();
+        let engine = Engine::connect(home.path(), None);
+        Self { api: Anthropic::start(), engine, home, docker_host: None }
+    }
+
+    /// A small home on an engine of the test's own.
+    #[must_use]
+    pub fn on(own: &OwnEngine) -> Self {
+        let (home, address) = (Home::new(), own.address());
+        let engine = Engine::connect(home.path(), Some(&address));
+        Self { api: Anthropic::start(), engine, home, docker_host: Some(address) }
+    }
+
+    /// A project in the home, trusted by its user.
+    #[must_use]
+    pub fn project(&self, name: &str) -> Project {
+        let project = Project::make(&self.home.path().join(name));
+        self.home.trust(project.path());
+        project
+    }
+
+    /// `drydock`, with this home as the user's.
+    pub fn drydock(&self) -> Invocation {
+        let drydock = Invocation::new(self.home.path());
+        match &self.docker_host {
+            Some(address) => drydock.variable("DOCKER_HOST", address),
+            None => drydock,
+        }
+    }
+
+    /// `drydock` with another home as the user's, whether or not there is an engine.
+    pub fn drydock_at(home: &Home) -> Invocation {
+        Invocation::new(home.path())
+    }
+
+    /// `drydock run PROJECT`, with the stand-in as the API and a key for it.
+    pub fn run(&self, project: &Path) -> Invocation {
+        self.drydock().arg("run").arg(project).args(self.variables())
+    }
+
+    /// `drydock run PROJECT`, with the stand-in as the API and nothing to log in with.
+    pub fn run_without_key(&self, project: &Path) -> Invocation {
+        self.drydock().arg("run").arg(project).args(self.variables_without_key())
+    }
+
+    /// What a session is told to find the stand-in and be let in.
+    #[must_use]
+    pub fn variables(&self) -> Vec<String> {
+        let mut all = self.variables_without_key();
+        all.extend(["--env".to_owned(), format!("ANTHROPIC_API_KEY={API_KEY}")]);
+        all
+    }
+
+    fn variables_without_key(&self) -> Vec<String> {
+        let url = format!("ANTHROPIC_BASE_URL={}", self.api.url_inside());
+        ["--env", &url, "--env", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"].map(str::to_owned).to_vec()
+    }
+
+    /// The user's own Claude Code, outside any container.
+    pub fn claude(&self, folder: &Path) -> HostClaude {
+        HostClaude::new(self.home.path(), folder, &self.api.url_here())
+    }
+
+    /// Fails if anything of this home is in the engine, or mounted somewhere.
+    pub fn assert_nothing_left(&self) {
+        let left = self.engine.leftovers();
+        assert!(left.is_empty(), "left in the engine: {left:?}");
+        let mounted = self.home.mounts();
+        assert!(mounted.is_empty(), "still mounted: {mounted:?}");
+    }
+}
+
+impl Default for Rig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A fresh id for a conversation.
+#[must_use]
+pub fn conversation_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}

@@ -1,0 +1,38 @@
+//! WebKit's own WebDriver, which starts the app as if it were a browser.
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+
+use crate::desktop::{Desktop, Program, until};
+
+pub(crate) struct Browser {
+    _driver: Program,
+    address: String,
+    capabilities: Map<String, Value>,
+}
+
+impl Browser {
+    pub(crate) async fn start(desktop: &Desktop) -> Self {
+        // The driver cannot choose a free port itself, so one is asked for here and let go of again.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = desktop.command("WebKitWebDriver");
+        command.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
+        let driver = desktop.start_program(&mut command);
+        until("WebKitWebDriver listens", async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
+
+        let options = json!({ "binary": desktop.app_program(), "args": [] });
+        let capabilities = Map::from_iter([("webkitgtk:browserOptions".to_owned(), options)]);
+        Self { _driver: driver, address: format!("http://127.0.0.1:{port}"), capabilities }
+    }
+
+    pub(crate) async fn open_app(&self) -> Client {
+        ClientBuilder::new(HttpConnector::new())
+            .capabilities(self.capabilities.clone())
+            .connect(&self.address)
+            .await
+            .expect("the driver starts the app")
+    }
+}

@@ -1,0 +1,106 @@
+//! The real app on a desktop of its own: its window through WebKit's driver, its tray through the session bus.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a step that fails is the test failing"
+)]
+
+mod browser;
+mod desktop;
+mod tray;
+
+use desktop::{Desktop, until};
+use serde_json::json;
+use tray::Panel;
+
+#[tokio::test]
+async fn the_window_shows_drydock_and_runs_only_its_own_scripts() {
+    let desktop = Desktop::start();
+    let browser = browser::Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+
+    let heading = page.wait().for_element(fantoccini::Locator::Css("h1")).await.expect("a heading");
+    assert_eq!(heading.text().await.unwrap(), "Drydock");
+    assert_eq!(page.title().await.unwrap(), "Drydock");
+    until("the anchor is drawn", async || {
+        let width = page.execute("return document.images[0].naturalWidth", vec![]).await.unwrap();
+        width.as_u64().is_some_and(|pixels| pixels > 0)
+    })
+    .await;
+
+    page.execute(
+        "const script = document.createElement('script');
+         script.textContent = 'window.intruder = true';
+         document.body.append(script);",
+        vec![],
+    )
+    .await
+    .unwrap();
+    let intruder = page.execute("return window.intruder ?? 'kept out'", vec![]).await.unwrap();
+    assert_eq!(intruder, json!("kept out"), "the content security policy lets foreign script run");
+
+    let picture = desktop::pictures().join("app-window.png");
+    std::fs::write(&picture, page.screenshot().await.unwrap()).unwrap();
+    println!("a picture of the window is in {}", picture.display());
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_tray_opens_the_window_again_and_quits() {
+    let desktop = Desktop::start();
+    let panel = Panel::start(&desktop).await;
+    let mut app = desktop.start_app(&[("LANG", "en_GB.UTF-8")]);
+
+    let menu = panel.menu().await;
+    assert_eq!(menu.labels().await, ["Open Drydock", "Quit Drydock"]);
+
+    desktop.until_windows(1).await;
+    desktop.close_window();
+    desktop.until_windows(0).await;
+    assert!(app.is_running(), "closing the window ended the app, though its icon is in the tray");
+
+    menu.click("Open Drydock").await;
+    desktop.until_windows(1).await;
+
+    menu.click("Quit Drydock").await;
+    assert_eq!(app.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn a_second_start_hands_over_to_the_first() {
+    let desktop = Desktop::start();
+    let panel = Panel::start(&desktop).await;
+    let mut first = desktop.start_app(&[]);
+    let menu = panel.menu().await;
+    desktop.until_windows(1).await;
+    desktop.close_window();
+    desktop.until_windows(0).await;
+
+    let mut second = desktop.start_app(&[]);
+    assert_eq!(second.exit_code().await, 0);
+    desktop.until_windows(1).await;
+    menu.click("Quit Drydock").await;
+    assert_eq!(first.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn the_menu_speaks_the_users_language() {
+    let desktop = Desktop::start();
+    let panel = Panel::start(&desktop).await;
+    let _app = desktop.start_app(&[("LANG", "ru_RU.UTF-8")]);
+
+    assert_eq!(panel.menu().await.labels().await, ["Открыть Drydock", "Завершить Drydock"]);
+}
+
+#[tokio::test]
+async fn without_a_tray_the_window_is_the_app() {
+    let desktop = Desktop::start();
+    let mut app = desktop.start_app(&[]);
+    desktop.until_windows(1).await;
+    assert!(app.log().contains("no tray icon"), "the log does not say why there is no icon: {}", app.log());
+
+    desktop.close_window();
+    assert_eq!(app.exit_code().await, 0, "an app that nobody can reach went on");
+}
