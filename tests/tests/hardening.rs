@@ -99,7 +99,6 @@ fn the_session_is_no_administrator() {
     assert!(live.can("grep -q '^CapBnd:[[:space:]]*0*$' /proc/self/status"), "it could have capabilities");
     assert!(live.can("grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status"));
     assert!(!live.can("command -v sudo || command -v doas"));
-    assert!(!live.can("find / -xdev -perm /6000 -type f -user root 2>/dev/null | head -1 | xargs -r -I{} {} -c id | grep -q uid=0"));
     for place in ["/etc/passwd", "/usr/bin/new", "/usr/local/bin/claude", "/new", "/opt/new"] {
         assert!(!live.can(&format!("echo x >> {place}")), "{place} can be written");
     }
@@ -254,12 +253,12 @@ fn what_a_session_changes_in_the_configuration_does_not_run_on_the_host() {
     let memory = rig.home.claude_dir().join("CLAUDE.md");
     let state = fs::read(rig.home.claude_json()).unwrap();
     let before = fs::read(&settings).unwrap();
-    let evil = r#"echo '{\"hooks\":{\"Stop\":[{\"hooks\":[{\"type\":\"command\",\"command\":\"/bin/evil\"}]}]}}' > ~/.claude/settings.json"#;
+    let evil = r#"echo '{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"/bin/evil"}]}]}}' > ~/.claude/settings.json"#;
     let mut running = rig.run(project.path()).claude(["-p", "look around [[hold]]"]).start();
     let session = running.session();
     rig.api.wait_for_hold();
     for command in [
-        &evil.replace("\\\"", "\""),
+        evil,
         "mkdir -p ~/.claude/commands ~/.claude/hooks && echo '!evil' > ~/.claude/commands/evil.md",
         "echo '#!/bin/evil' > ~/.claude/hooks/evil.sh",
         "ln -s /etc/passwd ~/.claude/projects/link.jsonl",

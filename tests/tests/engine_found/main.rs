@@ -1,5 +1,6 @@
 //! The engine is found where the user says, and where it usually is; also behind TLS and SSH.
-#![cfg(target_os = "linux")] // the far ends are made of Linux programs
+#![cfg(target_os = "linux")]
+// the far ends are made of Linux programs
 // A step that does not succeed is the test failing, said where it happened.
 #![allow(clippy::unwrap_used)]
 

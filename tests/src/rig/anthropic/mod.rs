@@ -12,7 +12,7 @@ mod answer;
 mod conversation;
 mod server;
 
-use super::until;
+use super::until::until_or;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -25,6 +25,9 @@ use tokio::sync::{Semaphore, oneshot};
 pub const API_KEY: &str = "sk-ant-api03-FAKE-key-of-the-drydock-tests-FAKE";
 /// An access token the stand-in takes. It opens nothing else.
 pub const TOKEN: &str = "sk-ant-oat01-FAKE-token-of-the-drydock-tests-FAKE";
+
+/// Longer than Claude Code takes to ask.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a request showed to be let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,16 +124,20 @@ impl Anthropic {
 
     /// Waits for a turn in which the user's last words hold `text`.
     pub fn wait_for_turn(&self, text: &str) -> Seen {
-        until(&format!("a turn about {text:?}; seen: {:?}", self.seen()), Duration::from_secs(60), || {
-            self.turns().into_iter().find(|seen| seen.prompt().contains(text))
-        })
+        until_or(
+            PATIENCE,
+            || self.turns().into_iter().find(|seen| seen.prompt().contains(text)),
+            || format!("a turn about {text:?}; seen: {:#?}", self.seen()),
+        )
     }
 
     /// Waits until an answer is being held.
     pub fn wait_for_hold(&self) {
-        until("a held answer", Duration::from_secs(60), || {
-            (*self.shared.held.lock().unwrap_or_else(PoisonError::into_inner) > 0).then_some(())
-        });
+        until_or(
+            PATIENCE,
+            || (*self.shared.held.lock().unwrap_or_else(PoisonError::into_inner) > 0).then_some(()),
+            || format!("a held answer; seen: {:#?}", self.seen()),
+        );
     }
 
     /// Lets one held answer end; one that is not held yet will not be.
