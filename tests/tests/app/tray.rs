@@ -85,7 +85,8 @@ impl Menu {
     pub(crate) async fn click(&self, label: &str) {
         let entries = self.entries().await;
         let (number, _) = entries.iter().find(|(_, text)| text == label).expect("the menu has the entry");
-        self.0.call_method("Event", &(number, "clicked", Value::from(0), 0_u32)).await.unwrap();
+        // As panels do: nobody waits for an answer that "Quit" could not give.
+        self.0.call_noreply("Event", &(number, "clicked", Value::from(0), 0_u32)).await.unwrap();
     }
 
     async fn entries(&self) -> Vec<(i32, String)> {
