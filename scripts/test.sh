@@ -66,6 +66,10 @@ test_from_outside() {
     cargo test --workspace --test '*' -- --test-threads=2
 }
 
+measure_launch() {
+  DRYDOCK_BIN=$CARGO_TARGET_DIR/debug/drydock cargo test --workspace --bench launch
+}
+
 step "what the tests need is installed" scripts/setup.sh test
 step "scripts are sound" check_scripts
 step "Rust is formatted" cargo fmt --all --check
@@ -81,4 +85,5 @@ step "unit tests" cargo test --workspace --lib --bins
 step "the programs build" cargo build --workspace
 step "a container engine is there" ensure_engine
 step "tests from outside" test_from_outside
+step "how long a session takes to its first output" measure_launch
 step "everything compiles for macOS" scripts/check-macos.sh

@@ -7,7 +7,7 @@
 )]
 
 use drydock_tests::rig::{
-    Damage, Home, LivedIn, Project, Rig, SmallDisk, conversation_id, session_image, until,
+    Damage, Home, LivedIn, Project, Rig, SmallDisk, conversation_id, log, session_image, until,
 };
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command, time::Duration};
 
@@ -23,7 +23,7 @@ fn without_an_engine_it_says_so_and_how_to_get_one() {
         let drydock = || Rig::drydock_at(&home).variable(variable, value);
         let begun = std::time::Instant::now();
         let failed = drydock().arg("run").arg(project.path()).done().exits(3).tells("engine.none");
-        println!("{variable}={value}: told after {:?}", begun.elapsed());
+        log(&format!("no engine at {variable}={value}: told after {} ms", begun.elapsed().as_millis()));
         assert_eq!(failed.stdout, "");
         assert!(failed.stderr.contains(value), "the place is not named: {}", failed.stderr);
         drydock().arg("list").done().exits(3).tells("engine.none");
@@ -205,10 +205,7 @@ impl Drop for BrokenImage {
 
 #[test]
 fn an_image_that_does_not_start_is_told_and_leaves_nothing() {
-    for (change, kind) in [
-        ("ENTRYPOINT [\"/no/such/program\"]", "no entry point"),
-        ("RUN rm /usr/local/bin/claude", "no Claude Code"),
-    ] {
+    for change in ["ENTRYPOINT [\"/no/such/program\"]", "RUN rm /usr/local/bin/claude"] {
         let broken = BrokenImage::make(change);
         let rig = Rig::new();
         let project = rig.project("proj");
@@ -216,7 +213,6 @@ fn an_image_that_does_not_start_is_told_and_leaves_nothing() {
 
         let failed = rig.run(project.path()).claude(["-p", "hi"]).done().exits(1).tells("image.broken");
 
-        println!("{kind}: {}", failed.stderr);
         assert!(failed.stderr.contains("drydock image build"), "{}", failed.stderr);
         rig.assert_nothing_left();
         assert_eq!(rig.drydock().args(["list", "--json"]).done().ok().json(), serde_json::json!([]));

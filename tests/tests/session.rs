@@ -1,6 +1,6 @@
 //! A session from end to end: the project changes, and the conversation goes on on either side.
 
-use drydock_tests::rig::{CLAUDE_VERSION, LivedIn, Rig, conversation_id, session_image};
+use drydock_tests::rig::{CLAUDE_VERSION, LivedIn, Rig, conversation_id, log, session_image};
 use std::{os::unix::fs::MetadataExt, path::Path};
 
 #[test]
@@ -37,6 +37,12 @@ fn a_conversation_born_inside_goes_on_on_the_host() {
     assert_eq!(turn.status, 200, "the API refused the conversation: {turn:?}");
     let after = rig.home.conversation(&id).bytes();
     assert!(after.starts_with(&before) && after.len() > before.len(), "the host went on in another file");
+    log(&format!(
+        "a full round: host home → session → a tool call wrote {} → conversation {id} on the host ({} bytes) → \
+         claude --resume on the host knew the earlier turn",
+        project.file("b.txt"),
+        before.len(),
+    ));
 }
 
 #[test]
@@ -88,7 +94,7 @@ fn the_real_claude_code_of_the_pinned_version_runs_inside() {
 
     let done = rig.run(project.path()).claude(["--version"]).done().ok();
 
-    println!("claude --version inside a session: {}", done.stdout.trim());
+    log(&format!("claude --version inside a session: {}", done.stdout.trim()));
     assert_eq!(session_image().claude_version, CLAUDE_VERSION);
     assert!(done.stdout.starts_with(&format!("{CLAUDE_VERSION} ")), "{}", done.stdout);
     rig.assert_nothing_left();
