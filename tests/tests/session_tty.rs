@@ -77,10 +77,15 @@ fn ctrl_c_is_claudes() {
     wait_for_prompt(&mut terminal);
     terminal.type_line("take your time [[hold]]");
     rig.api.wait_for_hold();
+    terminal.wait_for("esc to interrupt");
 
     terminal.press("\x03");
 
-    terminal.wait_for("Interrupted");
+    // It says that it was interrupted, or, when nothing of the answer was there yet, gives the words back.
+    terminal.wait_until("the turn is over", |screen| {
+        !screen.contains("esc to interrupt")
+            && (screen.contains("Interrupted") || screen.contains("❯ take your time"))
+    });
     terminal.press("\x15");
     terminal.type_line("something else");
     // Claude Code tells the model of the interruption along with the next words.
