@@ -111,24 +111,15 @@ pub(super) async fn sync(context: &Context, wanted: Sync) -> Result<ExitCode> {
     let listed = sessions.list().await?;
     let state = listed.iter().find(|one| one.id == id).map(|one| one.state);
     if state == Some(SessionState::Finished) {
-        for finished in sessions.finish_ended().await? {
-            match finished {
-                Ok(finished) if finished.id == id => {
-                    render::answer(context.format, &finished, || {
-                        let kept = if finished.state == Finished::Interrupted {
-                            " (it can be gone on with)"
-                        } else {
-                            ""
-                        };
-                        format!("{id} is finished{kept}\n{}", render::report(&finished.out))
-                    });
-                    return Ok(ExitCode::SUCCESS);
-                }
-                Ok(finished) => render::finished(&finished),
-                Err(error) => return Err(error),
-            }
-        }
-        return Err(Error::new(Code::SessionState, format!("another drydock looks after {id}")));
+        let Some(finished) = sessions.finish_one(&id).await? else {
+            return Err(Error::new(Code::SessionState, format!("another drydock looks after {id}"))
+                .remedy("wait for it to finish"));
+        };
+        render::answer(context.format, &finished, || {
+            let kept = if finished.state == Finished::Interrupted { " (it can be gone on with)" } else { "" };
+            format!("{id} is finished{kept}\n{}", render::report(&finished.out))
+        });
+        return Ok(ExitCode::SUCCESS);
     }
     let report = sessions.sync_out(&id).await?;
     render::answer(context.format, &report, || render::report(&report));

@@ -91,6 +91,16 @@ impl Sessions {
         Ok(finished)
     }
 
+    /// Finishes one session that has ended; `None` when a living process looks after it.
+    ///
+    /// # Errors
+    /// When its data cannot come out: container and volume then stay as they are.
+    pub async fn finish_one(&self, id: &SessionId) -> Result<Option<FinishedSession>> {
+        let Some(ownership) = Ownership::take(&self.locations, id)? else { return Ok(None) };
+        let record = self.record_of(id).await?;
+        self.finish_owned(&record, &ownership).await.map(Some)
+    }
+
     async fn finish_owned(&self, record: &Record, _ownership: &Ownership) -> Result<FinishedSession> {
         let exit = self.exit_of(&record.id).await?;
         if self.is_marked_done(&record.id) {
