@@ -1,6 +1,6 @@
 //! The user's own Claude Code on the host, against the same stand-in.
 
-use super::{API_KEY, Done, Terminal, places};
+use super::{API_KEY, Done, Release, Terminal, places};
 use std::{
     env,
     ffi::OsStr,
@@ -15,10 +15,11 @@ pub struct HostClaude {
 }
 
 impl HostClaude {
-    pub(super) fn new(home: &Path, folder: &Path, api: &str) -> Self {
-        let program = places::claude_program().unwrap_or_else(|| {
+    pub(super) fn new(release: Release, home: &Path, folder: &Path, api: &str) -> Self {
+        let program = release.program().unwrap_or_else(|| {
             panic!(
-                "Claude Code is not in {}; `drydock image build --fresh` puts it there",
+                "Claude Code {} is not in {}; `drydock image build --fresh` puts it there",
+                release.version(),
                 places::cache_dir().display()
             )
         });

@@ -1,6 +1,6 @@
 //! The `drydock` program, run as a person or a script runs it.
 
-use super::{Terminal, image::image_base, places, until};
+use super::{Paths, Release, Terminal, image::image_base, places, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -75,6 +75,23 @@ impl Invocation {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.as_ref().to_owned()));
         self
+    }
+
+    /// With this Claude Code in the session.
+    pub(super) fn release(self, release: Release) -> Self {
+        match release {
+            // What a user has who set nothing.
+            Release::Current => self,
+            other => self.variable("DRYDOCK_IMAGE_CLAUDE_VERSION", other.version()),
+        }
+    }
+
+    /// With the host's folders under these names in the session.
+    pub(super) fn paths(self, paths: Paths) -> Self {
+        match paths {
+            Paths::Same => self,
+            Paths::Mapped => self.variable("DRYDOCK_SESSION_PATHS", "mapped"),
+        }
     }
 
     /// The folder it is called in; the home if nothing is said.

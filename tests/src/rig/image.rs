@@ -1,6 +1,6 @@
 //! The session image, built once for all tests.
 
-use super::{Home, Invocation, places};
+use super::{Home, Invocation, Release, places};
 use std::{
     env,
     fs::{self, File},
@@ -28,19 +28,29 @@ pub(super) fn image_base() -> String {
     env::var("DRYDOCK_IMAGE_BASE").unwrap_or_else(|_| "debootstrap:bookworm".into())
 }
 
-/// The session image, built by the program under test if it is not there.
+/// The session image with the pinned Claude Code, built by the program under test if it is not there.
 pub fn session_image() -> &'static SessionImage {
-    static IMAGE: OnceLock<SessionImage> = OnceLock::new();
-    IMAGE.get_or_init(|| {
+    session_image_of(Release::Current)
+}
+
+/// The same with another Claude Code, which is on the host too from then on.
+pub(super) fn session_image_of(release: Release) -> &'static SessionImage {
+    static CURRENT: OnceLock<SessionImage> = OnceLock::new();
+    static YEAR_OLD: OnceLock<SessionImage> = OnceLock::new();
+    let image = match release {
+        Release::Current => &CURRENT,
+        Release::YearOld => &YEAR_OLD,
+    };
+    image.get_or_init(|| {
         let cache = places::cache_dir();
         fs::create_dir_all(&cache).expect("the cache folder");
         // Tests in other processes wait for the first.
         let lock = File::create(cache.join("tests.lock")).unwrap();
         lock.lock().expect("the lock around the image");
         let home = Home::bare();
-        let drydock = || Invocation::new(home.path()).limit(LIMIT);
+        let drydock = || Invocation::new(home.path()).release(release).limit(LIMIT);
         drydock().args(["image", "build"]).done().ok();
-        if places::claude_program().is_none() {
+        if release.program().is_none() {
             // The image was there, and the download that it was made of is not.
             drydock().args(["image", "build", "--fresh"]).done().ok();
         }

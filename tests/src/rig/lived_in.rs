@@ -1,6 +1,6 @@
 //! A home with a past, made by the real Claude Code.
 
-use super::{Anthropic, Home, HostClaude, Project, conversation_id};
+use super::{Anthropic, Home, HostClaude, Project, Release, conversation_id};
 use std::path::Path;
 
 /// What a generated home holds: conversations of every kind that Claude Code writes by itself.
@@ -25,7 +25,7 @@ impl LivedIn {
         let (worked, forked, asked) = (conversation_id(), conversation_id(), conversation_id());
         let file = project.file("notes.txt");
         let claude = |arguments: &[&str]| {
-            HostClaude::new(home.path(), project.path(), &api.url_here())
+            HostClaude::new(Release::Current, home.path(), project.path(), &api.url_here())
                 .args(["--allowedTools", "Write,Edit,Read,Bash,Agent"])
                 .args(arguments)
                 .done()

@@ -12,6 +12,7 @@ mod log;
 mod own_engine;
 mod places;
 mod project;
+mod release;
 mod small_disk;
 mod terminal;
 mod transcript;
@@ -22,12 +23,14 @@ pub use claude::HostClaude;
 pub use drydock::{Done, Invocation, Running};
 pub use engine::{Engine, ExecResult};
 pub use home::{Damage, Home};
+use image::session_image_of;
 pub use image::{SessionImage, session_image};
 pub use lived_in::LivedIn;
 pub use log::log;
 pub use own_engine::OwnEngine;
 pub use places::{CLAUDE_VERSION, cache_dir};
 pub use project::Project;
+pub use release::Release;
 pub use small_disk::SmallDisk;
 pub use terminal::Terminal;
 pub use transcript::Transcript;
@@ -45,6 +48,18 @@ pub struct Rig {
     pub home: Home,
     /// The engine that drydock is pointed at; the usual one if nothing is said.
     docker_host: Option<String>,
+    /// The Claude Code of both sides.
+    release: Release,
+    paths: Paths,
+}
+
+/// Under which names a session finds the host's folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paths {
+    /// Under their own.
+    Same,
+    /// Under those that Drydock maps them to.
+    Mapped,
 }
 
 impl Rig {
@@ -58,16 +73,26 @@ impl Rig {
     #[must_use]
     pub fn with(home: Home) -> Self {
         session_image();
-        let engine = Engine::connect(home.path(), None);
-        Self { api: Anthropic::start(), engine, home, docker_host: None }
+        Self::start(home, None)
+    }
+
+    /// A small home of a user of this Claude Code, who set under which names sessions find folders.
+    #[must_use]
+    pub fn of(release: Release, paths: Paths) -> Self {
+        session_image_of(release);
+        Self { release, paths, ..Self::start(Home::new(), None) }
     }
 
     /// A small home on an engine of the test's own.
     #[must_use]
     pub fn on(own: &OwnEngine) -> Self {
-        let (home, address) = (Home::new(), own.address());
-        let engine = Engine::connect(home.path(), Some(&address));
-        Self { api: Anthropic::start(), engine, home, docker_host: Some(address) }
+        Self::start(Home::new(), Some(own.address()))
+    }
+
+    fn start(home: Home, docker_host: Option<String>) -> Self {
+        let engine = Engine::connect(home.path(), docker_host.as_deref());
+        let (release, paths) = (Release::Current, Paths::Same);
+        Self { api: Anthropic::start(), engine, home, docker_host, release, paths }
     }
 
     /// A project in the home, trusted by its user.
@@ -80,7 +105,7 @@ impl Rig {
 
     /// `drydock`, with this home as the user's.
     pub fn drydock(&self) -> Invocation {
-        let drydock = Invocation::new(self.home.path());
+        let drydock = Invocation::new(self.home.path()).release(self.release).paths(self.paths);
         match &self.docker_host {
             Some(address) => drydock.variable("DOCKER_HOST", address),
             None => drydock,
@@ -117,7 +142,7 @@ impl Rig {
 
     /// The user's own Claude Code, outside any container.
     pub fn claude(&self, folder: &Path) -> HostClaude {
-        HostClaude::new(self.home.path(), folder, &self.api.url_here())
+        HostClaude::new(self.release, self.home.path(), folder, &self.api.url_here())
     }
 
     /// Fails if anything of this home is in the engine, or mounted somewhere.

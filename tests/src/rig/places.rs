@@ -33,15 +33,18 @@ pub(super) fn drydock_program() -> PathBuf {
 
 /// The host's Claude Code, once it has been downloaded.
 pub(super) fn claude_program() -> Option<PathBuf> {
-    program("DRYDOCK_TEST_CLAUDE", || {
-        let prefix = format!("{CLAUDE_VERSION}-");
-        fs::read_dir(cache_dir().join("claude-code"))
-            .ok()?
-            .flatten()
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
-            .map(|entry| entry.path().join("claude"))
-            .find(|found| found.is_file())
-    })
+    program("DRYDOCK_TEST_CLAUDE", || downloaded(CLAUDE_VERSION, "claude"))
+}
+
+/// A file of a version of Claude Code, where Drydock keeps what it downloaded.
+pub(super) fn downloaded(version: &str, file: &str) -> Option<PathBuf> {
+    let prefix = format!("{version}-");
+    fs::read_dir(cache_dir().join("claude-code"))
+        .ok()?
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|entry| entry.path().join(file))
+        .find(|found| found.is_file())
 }
 
 /// What a variable names must be there: a wrong path is not a reason to test something else.

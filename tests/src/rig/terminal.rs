@@ -13,7 +13,7 @@ use rustix::{
 use std::{
     io::{Read, Write},
     num::NonZeroU16,
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -185,17 +185,32 @@ impl Terminal {
 
     /// Waits for the program's end, and looks whether it left the terminal as it was.
     pub fn done(mut self) -> Done {
-        let mut status = None;
+        let status = self.end();
+        self.assert_is_as_before();
+        self.told(status)
+    }
+
+    /// Waits for the program's end, however it leaves the terminal.
+    pub fn ended(mut self) -> Done {
+        let status = self.end();
+        self.told(status)
+    }
+
+    fn end(&mut self) -> ExitStatus {
         let begun = Instant::now();
-        while status.is_none() {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.drain();
+                return status;
+            }
             assert!(begun.elapsed() < LIMIT, "the program goes on; the screen:\n{}", self.screen());
-            status = self.child.try_wait().unwrap();
             thread::sleep(Duration::from_millis(20));
         }
-        self.drain();
-        self.assert_is_as_before();
+    }
+
+    fn told(&mut self, status: ExitStatus) -> Done {
         self.shut();
-        Done::new(status.expect("it ended"), self.written(), String::new())
+        Done::new(status, self.written(), String::new())
     }
 
     /// Reads what the program wrote last.

@@ -2,6 +2,7 @@
 
 use super::{
     base, claude_code,
+    claude_version::Packaging,
     recipe::{ImageVersion, Recipe, SessionUser, entry},
     stored::{self, StoredImage},
 };
@@ -90,7 +91,7 @@ pub async fn build_image(
     progress: &ProgressSink,
 ) -> Result<StoredImage> {
     let recipe = Recipe {
-        claude_version: settings.claude_version().to_owned(),
+        claude_version: settings.claude_version().parse()?,
         packages: settings.packages(),
         user: SessionUser::current(),
         locale: host_locale(),
@@ -103,10 +104,14 @@ pub async fn build_image(
         stored::make_current(locations, &found)?;
         return Ok(found);
     }
-    let program =
-        claude_code::fetch(&locations.cache_dir, &recipe.claude_version, &engine.arch, progress).await?;
+    let claude =
+        claude_code::fetch(&locations.cache_dir, recipe.claude_version, &engine.arch, progress).await?;
     progress.report(Progress::Step(format!("building {version}")));
-    let context = Context { dockerfile: recipe.dockerfile(&base), program };
+    let context = Context {
+        dockerfile: recipe.dockerfile(&base),
+        claude,
+        packaging: recipe.claude_version.packaging(),
+    };
     run_build(engine, context, &version, &recipe.user, cache, progress).await?;
     let built = stored::find(engine, &version)
         .await?
@@ -118,7 +123,8 @@ pub async fn build_image(
 /// What the engine builds from.
 struct Context {
     dockerfile: String,
-    program: PathBuf,
+    claude: PathBuf,
+    packaging: Packaging,
 }
 
 async fn run_build(
@@ -186,7 +192,7 @@ async fn run_build(
 
 impl Context {
     fn pack(self, sender: TarSender) -> Result<()> {
-        let failed = |cause: std::io::Error| Error::io("pack", &self.program, &cause);
+        let failed = |cause: std::io::Error| Error::io("pack", &self.claude, &cause);
         let mut builder = tar::Builder::new(sender);
         let mut add = |name: &str, mode: u32, bytes: &[u8]| {
             let mut header = tar::Header::new_gnu();
@@ -196,11 +202,11 @@ impl Context {
         };
         add("Dockerfile", 0o644, self.dockerfile.as_bytes()).map_err(failed)?;
         add("drydock-session", 0o755, entry::SCRIPT.as_bytes()).map_err(failed)?;
-        let file = fs::File::open(&self.program).context("open", &self.program)?;
+        let file = fs::File::open(&self.claude).context("open", &self.claude)?;
         let mut header = tar::Header::new_gnu();
-        header.set_size(file.metadata().context("read", &self.program)?.len());
+        header.set_size(file.metadata().context("read", &self.claude)?.len());
         header.set_mode(0o755);
-        builder.append_data(&mut header, "claude", file).map_err(failed)?;
+        builder.append_data(&mut header, self.packaging.file(), file).map_err(failed)?;
         builder.into_inner().and_then(|mut sender| sender.flush()).map_err(failed)
     }
 }

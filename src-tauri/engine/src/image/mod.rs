@@ -6,13 +6,16 @@
 mod base;
 mod build;
 mod claude_code;
+mod claude_version;
 mod recipe;
+mod registry;
 mod stored;
 
 pub use build::{LayerCache, Progress, ProgressSink, build_image};
+pub use claude_version::ClaudeVersion;
 pub(crate) use recipe::{HOME_VOLUME_MOUNT, entry};
 pub use recipe::{ImageVersion, Recipe, SessionUser};
 pub use stored::{Collected, StoredImage, collect_images, current_image, list_images};
 
-/// The Claude Code that a new Drydock starts with. Its packages' digests are in `claude_code.rs`.
+/// The Claude Code that a new Drydock starts with. Its packages' digests are in `registry.rs`.
 pub const PINNED_VERSION: &str = "2.1.330";

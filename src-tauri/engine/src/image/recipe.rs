@@ -1,6 +1,9 @@
 //! What a session image is made of.
 
-use super::base::BaseImage;
+use super::{
+    base::BaseImage,
+    claude_version::{ClaudeVersion, Packaging},
+};
 use crate::container::hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -47,6 +50,27 @@ const PACKAGES: &[&str] = &[
     "xz-utils",
     "zip",
 ];
+
+/// What Claude Code itself needs.
+fn needs(packaging: Packaging) -> Option<&'static str> {
+    match packaging {
+        Packaging::Native => None,
+        Packaging::Script => Some("nodejs"),
+    }
+}
+
+/// The steps that put Claude Code into the image.
+fn install(packaging: Packaging) -> &'static str {
+    match packaging {
+        Packaging::Native => "COPY claude /usr/local/bin/claude\n",
+        // `ADD` unpacks. Those versions ask their users to install a newer one in another way.
+        Packaging::Script => {
+            "ADD claude-code.tgz /usr/local/lib/claude-code/\n\
+             RUN ln -s ../lib/claude-code/package/cli.js /usr/local/bin/claude\n\
+             ENV DISABLE_INSTALLATION_CHECKS=1\n"
+        }
+    }
+}
 
 /// Who a session runs as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,7 +136,7 @@ fn plain_name(name: &str) -> String {
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// Claude Code's version.
-    pub claude_version: String,
+    pub claude_version: ClaudeVersion,
     /// Packages beside the usual ones.
     pub packages: Vec<String>,
     /// Who sessions run as.
@@ -126,6 +150,7 @@ impl Recipe {
     pub(super) fn dockerfile(&self, base: &BaseImage) -> String {
         let mut packages: Vec<&str> = PACKAGES.to_vec();
         packages.extend(self.packages.iter().map(String::as_str));
+        packages.extend(needs(self.claude_version.packaging()));
         packages.sort_unstable();
         packages.dedup();
         let packages = packages.join(" ");
@@ -144,7 +169,7 @@ impl Recipe {
              && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {packages} \\\n \
              && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb\n\
              {locale}\
-             COPY claude /usr/local/bin/claude\n\
+             {install}\
              RUN claude --version | grep -qF '{version} ' \\\n \
              || {{ echo 'the program is not Claude Code {version}' >&2; exit 1; }}\n\
              RUN (getent group {gid} >/dev/null || groupadd --gid {gid} '{name}') \\\n \
@@ -157,6 +182,7 @@ impl Recipe {
              USER {uid}:{gid}\n",
             base = base.reference,
             version = self.claude_version,
+            install = install(self.claude_version.packaging()),
             mount = HOME_VOLUME_MOUNT,
             entry = entry::PATH,
         )
@@ -170,7 +196,7 @@ impl Recipe {
         digest.update(entry::SCRIPT);
         ImageVersion {
             base_digest: base.digest.clone(),
-            claude_version: self.claude_version.clone(),
+            claude_version: self.claude_version.to_string(),
             recipe_digest: hex(&digest.finalize()),
         }
     }
@@ -209,7 +235,7 @@ mod tests {
 
     fn recipe() -> Recipe {
         Recipe {
-            claude_version: "2.1.330".into(),
+            claude_version: "2.1.330".parse().unwrap(),
             packages: vec![],
             user: SessionUser { name: "me".into(), uid: 501, gid: 20, home: "/Users/me".into() },
             locale: None,
@@ -230,6 +256,22 @@ mod tests {
         assert_ne!(first, tag(&more, "sha256:aaaaaaaaaaaaaaaa"));
         let other = Recipe { user: SessionUser { uid: 502, ..recipe().user }, ..recipe() };
         assert_ne!(first, tag(&other, "sha256:aaaaaaaaaaaaaaaa"));
+    }
+
+    #[test]
+    fn a_version_is_installed_as_it_is_published() {
+        let lines = |version: &str| {
+            let recipe = Recipe { claude_version: version.parse().unwrap(), ..recipe() };
+            recipe.dockerfile(&base("x"))
+        };
+        let native = lines("2.1.113");
+        assert!(native.contains("COPY claude /usr/local/bin/claude\n"), "{native}");
+        let script = lines("2.1.112");
+        assert!(script.contains("ADD claude-code.tgz ") && script.contains(" nodejs "), "{script}");
+        assert!(!script.contains("COPY claude "), "{script}");
+        for text in [native, script] {
+            assert_eq!(text.matches(" nodejs ").count(), 1, "{text}");
+        }
     }
 
     #[test]
