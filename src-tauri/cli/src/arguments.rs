@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Bring data between this computer and a session
     #[command(subcommand)]
     Sync(Sync),
+    /// Look at what sessions changed that waits for you, and decide
+    #[command(subcommand)]
+    Held(Held),
     /// Build and look after session images
     #[command(subcommand)]
     Image(Image),
@@ -94,10 +97,61 @@ pub(crate) struct Run {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sync {
+    /// Bring what changed on this computer into a running session
+    In {
+        /// The session
+        session: Option<String>,
+    },
     /// Bring out what a session has written so far
     Out {
         /// The session
         session: Option<String>,
+        /// Go on although many files are gone at once
+        #[arg(long)]
+        accept_vanished: bool,
+    },
+    /// Show what sync out would do
+    Diff {
+        /// The session
+        session: Option<String>,
+    },
+    /// Show how a session and this computer stand to each other
+    Status {
+        /// The session; all of them if left out
+        session: Option<String>,
+        /// Compare every synced file's content on both sides
+        #[arg(long)]
+        verify: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Held {
+    /// List what waits, and what was decided lately
+    List {
+        /// Also what was decided
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one change: here against in the session
+    Show {
+        /// Its name, as `drydock held list` prints it
+        id: String,
+    },
+    /// Let a change onto this computer
+    Approve {
+        /// Its name
+        id: String,
+    },
+    /// Leave this computer as it is
+    Reject {
+        /// Its name
+        id: String,
+    },
+    /// Take a decision back, up to thirty days later
+    Undo {
+        /// Its name
+        id: String,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     container::ContainerEngine, error_handling::Result, paths::Locations, session::Sessions,
-    settings::Settings,
+    settings::Settings, sync::HeldChanges,
 };
 use std::path::Path;
 
@@ -32,6 +32,12 @@ impl Drydock {
     /// `engine.none`, with every place that was tried.
     pub async fn engine(&self) -> Result<ContainerEngine> {
         ContainerEngine::find(&self.locations, &self.settings).await
+    }
+
+    /// The changes of sessions that wait for the user.
+    #[must_use]
+    pub fn held(&self) -> HeldChanges {
+        HeldChanges::of(&self.locations, self.settings.backups_dir(&self.locations.home))
     }
 
     /// The sessions of this home.

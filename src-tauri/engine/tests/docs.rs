@@ -52,8 +52,9 @@ fn settings() {
 #[test]
 fn claude_home() {
     let mut text = "# Claude Code's files\n\nWhat each file below `~/.claude` is, and what sync does with it. The first line that matches counts; a trailing\n\
-                    `/` is a folder with all in it, `*` any text within a name, `**/` any folder. `~/.claude.json` is handled by itself: a session gets\n\
-                    the host's preferences and servers and its own project's entry, and changes to servers and permissions are kept aside.\n\n\
+                    `/` is a folder with all in it, `*` any text within a name, `**/` any folder. `.claude.json` stands for `~/.claude.json`, which is\n\
+                    beside the folder: a session gets the host's preferences and servers and its own project's entry. What waits is shown by\n\
+                    `drydock held list`; deletions never travel.\n\n\
                     | name | what it is | goes in | comes out |\n| --- | --- | --- | --- |\n"
         .to_owned();
     let mut row = |pattern: &str, class: Class| {
@@ -66,15 +67,18 @@ fn claude_home() {
         let outward = match class.outward() {
             Outward::Append => "what was added; as a fork where both sides grew",
             Outward::AddLines => "lines that the host does not have",
-            Outward::ReplaceUnchanged => "if the host's did not change, else kept aside",
-            Outward::KeepAside => "kept aside",
+            Outward::ThreeWay => "if the host's did not change, else it waits for you",
+            Outward::Merge => "key by key; servers, hooks and permissions wait for you",
+            Outward::Hold => "waits for you",
             Outward::Never => "never",
         };
         let what = match class {
+            Class::State => "preferences, servers, projects",
             Class::Settings => "settings",
             Class::Authored => "what you wrote",
             Class::PluginRegistry => "registry of plugins",
             Class::PluginFiles => "files of plugins",
+            Class::PluginSource => "where plugins come from",
             Class::Transcript => "conversation",
             Class::ConversationFile => "belongs to a conversation",
             Class::PromptHistory => "typed prompts",

@@ -1,10 +1,12 @@
 //! One file a group of commands; each is a call into the engine and a rendering of its answer.
 
+mod held;
 mod image;
 mod run;
 mod sessions;
 mod settings;
 mod status;
+mod sync;
 
 use crate::{
     Context,
@@ -22,7 +24,8 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Rm { session, discard } => sessions::remove(context, &session, discard).await,
         Command::List => sessions::list(context).await,
         Command::Logs { session, follow } => sessions::logs(context, session.as_deref(), follow).await,
-        Command::Sync(wanted) => sessions::sync(context, wanted).await,
+        Command::Sync(wanted) => sync::sync(context, wanted).await,
+        Command::Held(wanted) => held::held(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Doctor => status::doctor(context).await,
         Command::Status => status::status(context).await,

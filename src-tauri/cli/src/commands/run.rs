@@ -72,6 +72,7 @@ async fn converse(
     let left = terminal::converse(sessions, &mut attached, conversation).await?;
     let ended = if left == terminal::Left::Deserted { Ended::Detached } else { sessions.ended(&id).await? };
     let Ended::Exited(_) = ended else {
+        sessions.leave(attached).await?;
         if interactive {
             terminal::reset();
         }

@@ -1,13 +1,12 @@
-//! `drydock list`, `stop`, `rm`, `logs`, `sync`.
+//! `drydock list`, `stop`, `rm`, `logs`.
 
 use crate::{
     Context,
-    arguments::Sync,
     render::{self, Format},
 };
 use drydock_engine::{
-    error_handling::{Code, Error, Result},
-    session::{DataInside, Finished, Follow, SessionState, Sessions},
+    error_handling::Result,
+    session::{DataInside, Follow, SessionState, Sessions},
 };
 use futures_util::StreamExt;
 use std::{io::Write, process::ExitCode};
@@ -101,27 +100,5 @@ pub(super) async fn logs(context: &Context, session: Option<&str>, follow: bool)
             break;
         }
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) async fn sync(context: &Context, wanted: Sync) -> Result<ExitCode> {
-    let Sync::Out { session } = wanted;
-    let sessions = context.drydock.sessions().await?;
-    let id = sessions.resolve(session.as_deref(), std::env::current_dir().ok().as_deref()).await?;
-    let listed = sessions.list().await?;
-    let state = listed.iter().find(|one| one.id == id).map(|one| one.state);
-    if state == Some(SessionState::Finished) {
-        let Some(finished) = sessions.finish_one(&id).await? else {
-            return Err(Error::new(Code::SessionState, format!("another drydock looks after {id}"))
-                .remedy("wait for it to finish"));
-        };
-        render::answer(context.format, &finished, || {
-            let kept = if finished.state == Finished::Interrupted { " (it can be gone on with)" } else { "" };
-            format!("{id} is finished{kept}\n{}", render::report(&finished.out))
-        });
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = sessions.sync_out(&id).await?;
-    render::answer(context.format, &report, || render::report(&report));
     Ok(ExitCode::SUCCESS)
 }

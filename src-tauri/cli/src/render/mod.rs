@@ -74,19 +74,32 @@ fn indented(text: &str) -> String {
 
 /// What came out of a session, in lines for a person.
 pub(crate) fn report(out: &OutReport) -> String {
-    let mut text = match (out.created.len(), out.updated.len()) {
-        (0, 0) if out.is_empty() => "nothing new to bring out\n".to_owned(),
-        (0, 0) => String::new(),
-        (created, 0) => format!("brought out: {} new\n", files(created)),
-        (0, updated) => format!("brought out: {} updated\n", files(updated)),
-        (created, updated) => format!("brought out: {} new, {updated} updated\n", files(created)),
+    let mut parts = Vec::new();
+    if !out.created.is_empty() {
+        parts.push(format!("{} new", files(out.created.len())));
+    }
+    if !out.updated.is_empty() {
+        parts.push(format!("{} updated", files(out.updated.len())));
+    }
+    if !out.merged.is_empty() {
+        parts.push(format!("{} merged", counted(out.merged.len(), "setting")));
+    }
+    let mut text = match parts.as_slice() {
+        [] if out.is_empty() => "nothing new to bring out\n".to_owned(),
+        [] => String::new(),
+        parts => format!("brought out: {}\n", parts.join(", ")),
     };
     text.push_str(&notable(out));
     text
 }
 
 fn files(count: usize) -> String {
-    if count == 1 { "1 file".into() } else { format!("{count} files") }
+    counted(count, "file")
+}
+
+/// A count with its noun.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// What a person should know of what came out; nothing when all went as usual.
@@ -98,17 +111,19 @@ pub(crate) fn notable(out: &OutReport) -> String {
             fork.conversation, fork.fork
         ));
     }
-    if !out.kept.is_empty() {
-        text.push_str(&format!("drydock: {} not brought out, for you to look at:\n", files(out.kept.len())));
-        for kept in &out.kept {
-            text.push_str(&format!("  {} ({})\n", kept.path.display(), kept.reason));
+    if !out.held.is_empty() {
+        let waits = if out.held.len() == 1 { "waits" } else { "wait" };
+        text.push_str(&format!(
+            "drydock: {} of the session {waits} for you:\n",
+            counted(out.held.len(), "change")
+        ));
+        for held in &out.held {
+            text.push_str(&format!("  {}  {} ({})\n", held.id, held.subject, held.reason));
         }
+        text.push_str("  look: drydock held show CHANGE   then: drydock held approve|reject CHANGE\n");
     }
     for refused in &out.refused {
-        text.push_str(&format!(
-            "drydock: refused {} from the session ({:?})\n",
-            refused.name, refused.reason
-        ));
+        text.push_str(&format!("drydock: refused {} from the session: {}\n", refused.name, refused.reason));
     }
     text
 }

@@ -8,14 +8,18 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
+    /// `.claude.json`: preferences, MCP servers, what is known of each project.
+    State,
     /// `settings.json`.
     Settings,
     /// What the user writes: memory, agents, commands, skills, hooks and their scripts.
     Authored,
     /// The registries of plugins.
     PluginRegistry,
-    /// Files of plugins.
+    /// Files of installed plugins.
     PluginFiles,
+    /// Copies of the repositories that plugins come from. Claude Code fetches them again by itself.
+    PluginSource,
     /// A conversation, one JSON record a line.
     Transcript,
     /// What belongs to one conversation: tool results, file history, images.
@@ -54,10 +58,12 @@ pub enum Outward {
     Append,
     /// Adds the lines that the host's file does not have.
     AddLines,
-    /// Replaces the host's file if that is still what went in; otherwise it is kept aside.
-    ReplaceUnchanged,
-    /// Kept aside for the user to look at; the host's file stays.
-    KeepAside,
+    /// Replaces the host's file if that is still what both agreed on; otherwise it waits as a conflict.
+    ThreeWay,
+    /// Merged key by key; what the host would act on waits for the user.
+    Merge,
+    /// Waits for the user; the host's file stays.
+    Hold,
     /// Stays inside and goes with the session.
     Never,
 }
@@ -77,9 +83,9 @@ impl Class {
     #[must_use]
     pub fn inward(self) -> Inward {
         match self {
-            Self::Authored | Self::PluginRegistry | Self::PluginFiles => Inward::Always,
+            Self::Authored | Self::PluginRegistry | Self::PluginFiles | Self::PluginSource => Inward::Always,
             Self::Transcript | Self::ConversationFile | Self::Notes => Inward::WithConversation,
-            Self::Settings | Self::PromptHistory | Self::Credentials => Inward::Adapted,
+            Self::State | Self::Settings | Self::PromptHistory | Self::Credentials => Inward::Adapted,
             Self::Runtime | Self::Unknown => Inward::Never,
         }
     }
@@ -90,10 +96,11 @@ impl Class {
         match self {
             Self::Transcript => Outward::Append,
             Self::PromptHistory => Outward::AddLines,
-            Self::ConversationFile | Self::Notes => Outward::ReplaceUnchanged,
+            Self::ConversationFile | Self::Notes => Outward::ThreeWay,
+            Self::State | Self::Settings => Outward::Merge,
             // The host runs some of these, and reads the others as orders.
-            Self::Settings | Self::Authored | Self::PluginRegistry | Self::Unknown => Outward::KeepAside,
-            Self::PluginFiles | Self::Credentials | Self::Runtime => Outward::Never,
+            Self::Authored | Self::PluginRegistry | Self::PluginFiles | Self::Unknown => Outward::Hold,
+            Self::PluginSource | Self::Credentials | Self::Runtime => Outward::Never,
         }
     }
 }
@@ -111,15 +118,17 @@ rows! {
         "cache/" "startup-perf/" "usage-data/" "stats-cache.json" "mcp-needs-auth-cache.json" "state/"
         "daemon*" "daemon/" "jobs/" "teams/" "traces/" "feedback*" "feedback/" ".last-cleanup"
         "gh-pr-status-cache.json" "remote-settings.json" "remote-settings.json.*" "policy-limits.json"
-        "ide/" "local/" "plugins/store/" "plugins/data/" "projects/*/sessions-index.json" ".claude.json"
-        ".config.json" "downloads/" "chrome/";
+        "ide/" "local/" "plugins/store/" "plugins/data/" "projects/*/sessions-index.json" ".config.json"
+        "downloads/" "chrome/";
+    State: ".claude.json";
     Credentials: ".credentials.json";
     Settings: "settings.json";
     Authored: "CLAUDE.md" "rules/" "agents/" "commands/" "skills/" "output-styles/" "workflows/" "themes/"
         "keybindings.json" "loop.md" "hooks/" "scripts/" "bin/" "statusline*" "*.sh" "*.py" "*.js";
     PluginRegistry: "plugins/installed_plugins.json" "plugins/known_marketplaces.json" "plugins/config.json"
         "plugins/blocklist.json";
-    PluginFiles: "plugins/cache/" "plugins/marketplaces/" "plugins/repos/";
+    PluginFiles: "plugins/cache/" "plugins/repos/";
+    PluginSource: "plugins/marketplaces/";
     PromptHistory: "history.jsonl";
     Notes: "projects/*/memory/" "plans/";
     Transcript: "projects/*/*.jsonl" "projects/*/*/subagents/*.jsonl";
@@ -127,11 +136,25 @@ rows! {
         "paste-cache/";
 }
 
+/// The folders at the top of Claude Code's folder that no sync looks into.
+pub fn skipped_folders() -> impl Iterator<Item = &'static str> {
+    CLASSES
+        .iter()
+        .filter(|row| row.class == Class::Runtime)
+        .filter_map(|row| row.pattern.strip_suffix('/'))
+        .filter(|folder| !folder.contains(['*', '/']))
+}
+
 /// The class of a file, by its name relative to Claude Code's folder, with `/` between the parts.
 #[must_use]
 pub fn class_of(name: &str) -> Class {
     let parts: Vec<_> = name.split('/').collect();
     CLASSES.iter().find(|row| matches(row.pattern, &parts)).map_or(Class::Unknown, |row| row.class)
+}
+
+/// Whether a pattern of the table's form matches a name.
+pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
+    matches(pattern, &name.split('/').collect::<Vec<_>>())
 }
 
 fn matches(pattern: &str, parts: &[&str]) -> bool {
@@ -201,10 +224,15 @@ mod tests {
 
     #[test]
     fn nothing_that_the_host_would_run_comes_out_by_itself() {
-        for name in
-            ["settings.json", "hooks/x.sh", "agents/a.md", "commands/c.md", "skills/s/SKILL.md", "new.sh"]
-        {
-            assert_eq!(class_of(name).outward(), Outward::KeepAside, "{name}");
+        for name in [
+            "hooks/x.sh",
+            "agents/a.md",
+            "commands/c.md",
+            "skills/s/SKILL.md",
+            "new.sh",
+            "plugins/cache/m/p/1/x",
+        ] {
+            assert_eq!(class_of(name).outward(), Outward::Hold, "{name}");
         }
         assert_eq!(class_of(".credentials.json").outward(), Outward::Never);
     }

@@ -1,9 +1,8 @@
 //! `.claude.json` and `settings.json`: reading them with a place for every fault, and the forms of
 //! them that a session gets.
 
-use crate::{container::hex, keychain::Sensitive};
+use crate::keychain::Sensitive;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// What is wrong with a document, and where.
@@ -109,15 +108,6 @@ const PROJECT_SHARED: &[&str] = &[
     "projectOnboardingSeenCount",
 ];
 
-/// Answers that count for one session only: saying yes in a container says nothing about the host.
-const ANSWERED_INSIDE: &[&str] = &[
-    "hasTrustDialogAccepted",
-    "hasClaudeMdExternalIncludesApproved",
-    "hasClaudeMdExternalIncludesWarningShown",
-    "hasCompletedProjectOnboarding",
-    "projectOnboardingSeenCount",
-];
-
 /// The `.claude.json` of a new session: the host's preferences and servers, this project's entry,
 /// and nothing of other projects.
 ///
@@ -174,45 +164,6 @@ pub(crate) fn session_settings(host: &Map<String, Value>) -> Map<String, Value> 
     let days = settings.get("cleanupPeriodDays").and_then(Value::as_u64).unwrap_or_default();
     settings.insert("cleanupPeriodDays".into(), json!(days.max(KEEP_DAYS)));
     settings
-}
-
-/// A digest of what a user would miss if a session changed it in its `.claude.json`: the servers, and
-/// what it may do in the project. `None` where the text is not a document.
-pub(crate) fn shared_part_digest(text: &[u8], project: &Path) -> Option<String> {
-    let mut map = parse_document(text).ok()?;
-    let mut shared = Map::new();
-    shared.insert("mcpServers".into(), map.remove("mcpServers").unwrap_or_else(|| json!({})));
-    if let Some(Value::Object(projects)) = map.remove("projects") {
-        for (path, entry) in projects {
-            let Value::Object(entry) = entry else { continue };
-            if !Path::new(&path).starts_with(project) {
-                continue;
-            }
-            // A value equal to its default is left out on writing: absent and empty are one.
-            let mut kept: Vec<_> = entry
-                .iter()
-                .filter(|(key, value)| PROJECT_SHARED.contains(&key.as_str()) && !is_default(value))
-                .filter(|(key, _)| !ANSWERED_INSIDE.contains(&key.as_str()))
-                .map(pair)
-                .collect();
-            kept.sort_by(|a, b| a.0.cmp(&b.0));
-            if !kept.is_empty() {
-                shared.insert(path, Value::Object(kept.into_iter().collect()));
-            }
-        }
-    }
-    Some(hex(&Sha256::digest(Value::Object(shared).to_string())))
-}
-
-fn is_default(value: &Value) -> bool {
-    match value {
-        Value::Bool(set) => !set,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Number(number) => number.as_u64() == Some(0),
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-    }
 }
 
 #[cfg(test)]
@@ -284,22 +235,5 @@ mod tests {
         assert!(fault(b"{\"a\" 1}").starts_with("line 1, column 6: expected"));
         assert_eq!(fault(b"{\"a\":\n"), "line 1, column 6: the file ends in the middle");
         assert_eq!(fault(b"[]"), "the file is not a JSON object");
-    }
-
-    #[test]
-    fn only_what_a_user_would_miss_counts_as_a_change() {
-        let project = Path::new("/p");
-        let shared_part_differs = |before: &[u8], after: &[u8]| {
-            shared_part_digest(before, project) != shared_part_digest(after, project)
-        };
-        let before = br#"{"numStartups":1,"projects":{"/p":{}}}"#;
-        let counted = br#"{"numStartups":2,"projects":{"/p":{"lastCost":3,"allowedTools":[]}}}"#;
-        assert!(!shared_part_differs(before, counted));
-        let server = br#"{"mcpServers":{"new":{"command":"x"}},"projects":{"/p":{}}}"#;
-        assert!(shared_part_differs(before, server));
-        let trusted = br#"{"projects":{"/p":{"hasTrustDialogAccepted":true}}}"#;
-        assert!(!shared_part_differs(before, trusted));
-        let allowed = br#"{"projects":{"/p":{"allowedTools":["Bash"]}}}"#;
-        assert!(shared_part_differs(before, allowed));
     }
 }

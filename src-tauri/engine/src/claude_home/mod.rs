@@ -2,13 +2,19 @@
 //! understood. Nothing here touches an engine or a network.
 
 mod classes;
+mod config_lock;
 mod document;
+mod merge;
 mod project_dir;
 mod transcript;
 
-pub use classes::{CLASSES, Class, Inward, Outward, Row, class_of};
+pub(crate) use classes::matches_pattern;
+pub use classes::{CLASSES, Class, Inward, Outward, Row, class_of, skipped_folders};
+pub(crate) use config_lock::ConfigLock;
 pub use document::{DocumentFault, parse_document};
-pub(crate) use document::{session_settings, session_state, shared_part_digest};
+pub(crate) use document::{session_settings, session_state};
+pub use merge::KeyChange;
+pub(crate) use merge::{KeyTable, apply_changes, merge_documents};
 pub use project_dir::project_dir_name;
 pub(crate) use project_dir::{recorded_cwd, session_of};
 pub(crate) use transcript::{Merge, compare, fork_id, rewrite_session_id};

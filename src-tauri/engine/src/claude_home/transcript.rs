@@ -41,9 +41,14 @@ pub(crate) fn compare(host: impl Read, session: impl Read) -> io::Result<Merge> 
 }
 
 /// The name of the fork of a conversation that a session made: the same for the same session, so
-/// that a second sync out goes on with the first one's fork.
-pub(crate) fn fork_id(drydock_session: &str, conversation: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("drydock:fork:{drydock_session}:{conversation}").as_bytes())
+/// that a second sync out goes on with the first one's fork. A session whose own file went on in yet
+/// another way makes further attempts.
+pub(crate) fn fork_id(drydock_session: &str, conversation: &str, attempt: u32) -> Uuid {
+    let mut name = format!("drydock:fork:{drydock_session}:{conversation}");
+    if attempt > 0 {
+        name.push_str(&format!(":{attempt}"));
+    }
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
 }
 
 /// Copies a transcript under a new conversation id. Only the `sessionId` field changes; every other
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn the_same_session_forks_to_the_same_name() {
-        assert_eq!(fork_id("proj-ab12", "c"), fork_id("proj-ab12", "c"));
-        assert_ne!(fork_id("proj-ab12", "c"), fork_id("proj-cd34", "c"));
+        assert_eq!(fork_id("proj-ab12", "c", 0), fork_id("proj-ab12", "c", 0));
+        assert_ne!(fork_id("proj-ab12", "c", 0), fork_id("proj-cd34", "c", 0));
+        assert_ne!(fork_id("proj-ab12", "c", 0), fork_id("proj-ab12", "c", 1));
     }
 }

@@ -6,7 +6,10 @@
 //! goes on.
 
 use super::{engine_error, is_not_found};
-use crate::error_handling::{Code, Error, Result};
+use crate::{
+    error_handling::{Code, Error, Result},
+    settings::SyncLimits,
+};
 use bollard::{Docker, query_parameters::DownloadFromContainerOptionsBuilder};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -65,9 +68,15 @@ pub struct ArchiveLimits {
     pub entries: u64,
 }
 
+impl From<SyncLimits> for ArchiveLimits {
+    fn from(limits: SyncLimits) -> Self {
+        Self { file: limits.file, total: limits.total, entries: limits.files }
+    }
+}
+
 impl Default for ArchiveLimits {
     fn default() -> Self {
-        Self { file: 4 << 30, total: 64 << 30, entries: 1_000_000 }
+        Self { file: 4 << 30, total: 64 << 30, entries: 500_000 }
     }
 }
 
@@ -86,6 +95,8 @@ pub struct Refused {
 pub enum Refusal {
     /// `..`, an absolute name, or one that is not text.
     Name,
+    /// It would be taken for another file on a disk that does not tell their names apart.
+    Folds,
     /// A link, device, socket or pipe.
     Kind,
     /// Past the limit for one file.
@@ -94,6 +105,27 @@ pub enum Refusal {
     TooMuch,
     /// Past the limit of entries.
     TooMany,
+}
+
+impl Refusal {
+    /// Whether what was refused holds data of the user's. Links, devices and pipes hold none.
+    #[must_use]
+    pub fn leaves_data(self) -> bool {
+        self != Self::Kind
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Name => "a name that no file here may have",
+            Self::Folds => "a disk may take its name for another file's",
+            Self::Kind => "neither a file nor a folder",
+            Self::TooLarge => "larger than sync.max_file_size",
+            Self::TooMuch => "past sync.max_total_size",
+            Self::TooMany => "past sync.max_files",
+        })
+    }
 }
 
 /// Reads the archive of `path` in a container and gives each regular file to `visit`, with its name

@@ -82,6 +82,12 @@ catalogue! {
     SyncIn = "sync.in", Failed, "The host home could not be brought into the session.";
     SyncOut = "sync.out", Failed, "The session's data could not be brought out.";
     SyncVerify = "sync.verify", Failed, "What arrived is not what was sent.";
+    SyncBase = "sync.base", Failed, "The record of what was synced last cannot be used.";
+    SyncStopped = "sync.stopped", NeedsUser, "A side of the sync is not what it was; nothing was synced.";
+    SyncRefused = "sync.refused", NeedsUser, "Some of the session's data was refused and is still inside.";
+    NameRefused = "sync.name_refused", Failed, "A file system here cannot hold a file of this name.";
+    HeldUnknown = "held.unknown", Usage, "There is no such held change.";
+    HeldStale = "held.stale", NeedsUser, "The host has changed since a held change was looked at.";
     DataInside = "session.data_inside", NeedsUser, "The session still holds data that is not on the host.";
     SessionUnknown = "session.unknown", Usage, "There is no such session.";
     SessionAmbiguous = "session.ambiguous", Usage, "Several sessions match.";

@@ -1,6 +1,6 @@
 //! A terminal, or a pipe, joined to a session.
 
-use super::{SessionId, Sessions, record::Ownership};
+use super::{SessionId, Sessions, bring_out::BringingOut, record::Ownership};
 use crate::{
     container::{engine_error, is_not_found},
     error_handling::{Code, Error, Result},
@@ -45,6 +45,7 @@ pub struct Attached {
     /// What it reads. Closing it ends a piped session's input.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
     pub(super) ownership: Ownership,
+    pub(super) bringing_out: Option<BringingOut>,
 }
 
 impl std::fmt::Debug for Attached {
@@ -91,7 +92,7 @@ impl Sessions {
                 }
             }
         });
-        Ok(Attached { id: id.clone(), output: Box::pin(output), input, ownership })
+        Ok(Attached { id: id.clone(), output: Box::pin(output), input, ownership, bringing_out: None })
     }
 
     /// Tells a session the size of its terminal.

@@ -4,17 +4,17 @@ use super::{
     Attached, SessionId, SessionState, Sessions, TerminalSize,
     launch::{Joining, blocking, check_variables},
     list::Mark,
-    record::{Ownership, Record, RecordedLogin},
+    record::{Ownership, Record},
 };
 use crate::{
-    container::engine_error,
+    container::{Refusal, engine_error},
     error_handling::{Code, Error, Result},
     image::entry,
-    keychain::keep_own_login,
-    sync::{Collected, Moment, OutReport, Source, acquire_sync_lock, apply_collected},
+    sync::{HomeVolume, Moment, OutReport, Vanished, Waiting},
 };
 use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
 use bytes::Bytes;
+use chrono::Utc;
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 
@@ -61,10 +61,30 @@ impl Sessions {
     /// # Errors
     /// When its data cannot come out: container and volume then stay as they are.
     pub async fn finish(&self, attached: Attached) -> Result<FinishedSession> {
-        let Attached { id, ownership, output, input } = attached;
+        let Attached { id, ownership, output, input, bringing_out } = attached;
         drop((output, input));
+        let open = match bringing_out {
+            Some(bringing_out) => bringing_out.end().await,
+            None => None,
+        };
         let record = self.record_of(&id).await?;
-        self.finish_owned(&record, &ownership).await
+        self.finish_owned(&record, &ownership, open, Vanished::Stop).await
+    }
+
+    /// Leaves a session that goes on without this process.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn leave(&self, attached: Attached) -> Result<()> {
+        let Attached { bringing_out, output, input, .. } = attached;
+        drop((output, input));
+        match bringing_out {
+            Some(bringing_out) => match bringing_out.end().await {
+                Some(open) => open.close().await,
+                None => Ok(()),
+            },
+            None => Ok(()),
+        }
     }
 
     /// Brings out the data of every session that has ended and that no living process looks after.
@@ -86,7 +106,7 @@ impl Sessions {
                 self.clear_away(&record.id).await?;
                 continue;
             }
-            finished.push(self.finish_owned(&record, &ownership).await);
+            finished.push(self.finish_owned(&record, &ownership, None, Vanished::Stop).await);
         }
         Ok(finished)
     }
@@ -95,13 +115,19 @@ impl Sessions {
     ///
     /// # Errors
     /// When its data cannot come out: container and volume then stay as they are.
-    pub async fn finish_one(&self, id: &SessionId) -> Result<Option<FinishedSession>> {
+    pub async fn finish_one(&self, id: &SessionId, vanished: Vanished) -> Result<Option<FinishedSession>> {
         let Some(ownership) = Ownership::take(&self.locations, id)? else { return Ok(None) };
         let record = self.record_of(id).await?;
-        self.finish_owned(&record, &ownership).await.map(Some)
+        self.finish_owned(&record, &ownership, None, vanished).await.map(Some)
     }
 
-    async fn finish_owned(&self, record: &Record, _ownership: &Ownership) -> Result<FinishedSession> {
+    async fn finish_owned(
+        &self,
+        record: &Record,
+        _ownership: &Ownership,
+        open: Option<HomeVolume>,
+        vanished: Vanished,
+    ) -> Result<FinishedSession> {
         let exit = self.exit_of(&record.id).await?;
         if self.is_marked_done(&record.id) {
             // Its data came out, and whoever was removing it did not get to the end.
@@ -124,12 +150,13 @@ impl Sessions {
             self.clear_away(&record.id).await?;
             return Err(error);
         }
-        let out = self.collect(record, Moment::Finished).await.map_err(|error| {
+        let out = self.bring_out_last(record, open, vanished).await.map_err(|error| {
             error.remedy(format!(
                 "the data is safe in the session; when that is mended: drydock sync out {}",
                 record.id
             ))
         })?;
+        refuse_data_left(&record.id, &out)?;
         let interrupted =
             exit.as_ref().is_some_and(Exit::is_interruption) && !record.stop_asked && record.terminal;
         let mut finished = FinishedSession::done(record.id.clone(), exit, out);
@@ -150,58 +177,36 @@ impl Sessions {
         blocking(move || Record::forget(&locations, &id)).await
     }
 
-    /// Brings out what a session has written so far; it may run on.
-    ///
-    /// # Errors
-    /// When the data cannot come out; it then stays in the session.
-    pub async fn sync_out(&self, id: &SessionId) -> Result<OutReport> {
-        let record = self.record_of(id).await?;
-        let running = self.is_running(id).await?;
-        let moment = if running { Moment::Running } else { Moment::Finished };
-        self.collect(&record, moment).await
-    }
-
-    async fn collect(&self, record: &Record, moment: Moment) -> Result<OutReport> {
-        let volume = self.open_volume(record).await?;
-        let (locations, recorded) = (self.locations.clone(), record.clone());
-        let base = blocking(move || recorded.load_base(&locations)).await?;
-        let relative = |path: &std::path::Path| {
-            path.strip_prefix(&self.locations.home).unwrap_or(path).to_string_lossy().into_owned()
+    /// The last sync out of a session, through a home that may be open already. What came out is
+    /// compared with what is inside, since the session's copy is about to go.
+    async fn bring_out_last(
+        &self,
+        record: &Record,
+        open: Option<HomeVolume>,
+        vanished: Vanished,
+    ) -> Result<OutReport> {
+        let mut volume = match open {
+            Some(open) => open,
+            None => self.open_volume(record).await?,
         };
-        let (config, state) = (relative(&self.locations.claude_dir), relative(&self.locations.claude_json));
-        let source = Source {
-            config: &config,
-            state: &state,
-            project: &record.project.root,
-            base: &base.files,
-            base_state: base.state.as_deref(),
+        let out = self.bring_out(record, &mut volume, Moment::Finished, vanished).await;
+        let verified = match &out {
+            Ok(_) => self.verify_before_removal(record, &mut volume).await,
+            Err(_) => Ok(()),
         };
-        let scratch = self.locations.session_dir(record.id.as_str());
-        let collected = Collected::read(&volume, &source, moment, &scratch).await;
         volume.close().await?;
-        let collected = collected?;
-        if record.login == RecordedLogin::Own
-            && let Some(credentials) = &collected.credentials
-        {
-            let (locations, credentials) = (self.locations.clone(), credentials.clone());
-            blocking(move || keep_own_login(&locations, &credentials)).await?;
-        }
-        let lock =
-            acquire_sync_lock(&self.locations.sync_lock, "sync out", self.settings.lock_timeout()).await?;
-        let (locations, id, project) =
-            (self.locations.clone(), record.id.clone(), record.project.root.clone());
-        let backups = self.settings.backups_dir(&self.locations.home);
-        let report = blocking(move || {
-            apply_collected(&locations, &backups, id.as_str(), &project, &base.files, &collected)
-        })
-        .await;
-        drop(lock);
-        report
+        let mut out = out?;
+        verified?;
+        // What was put on hold while it ran has been said nowhere yet.
+        let (held, id) = (self.held(), record.id.clone());
+        let waiting = blocking(move || held.waiting(Utc::now())).await?;
+        out.held = waiting.iter().filter(|held| held.session == id.as_str()).map(Waiting::of).collect();
+        Ok(out)
     }
 
     /// Why Claude Code never started: the session's first program says so, or did not run at all.
     async fn refusal(&self, record: &Record) -> Result<Option<Error>> {
-        let volume = self.open_volume(record).await?;
+        let mut volume = self.open_volume(record).await?;
         let said = volume.read_small(".drydock/refused").await;
         let started = volume.read_small(".drydock/started").await;
         volume.close().await?;
@@ -249,7 +254,7 @@ impl Sessions {
         if Record::load(&self.locations, id)?.is_none() {
             return Ok(None);
         }
-        self.finish_owned(&record, &ownership).await.map(Some)
+        self.finish_owned(&record, &ownership, None, Vanished::Stop).await.map(Some)
     }
 
     /// Removes a session that does not run. Its data is brought out first, unless `data` says that it
@@ -271,7 +276,7 @@ impl Sessions {
             .remedy("wait for it to finish"));
         };
         let out = match data {
-            DataInside::BringOut => Some(self.collect(&record, Moment::Finished).await.map_err(|cause| {
+            DataInside::BringOut => Some(self.bring_out_all(&record).await.map_err(|cause| {
                 let mut error = Error::new(
                     Code::DataInside,
                     format!("the session {id} holds data that could not come out"),
@@ -287,6 +292,12 @@ impl Sessions {
             DataInside::Discard => None,
         };
         self.clear_away(id).await?;
+        Ok(out)
+    }
+
+    async fn bring_out_all(&self, record: &Record) -> Result<OutReport> {
+        let out = self.bring_out_last(record, None, Vanished::Stop).await?;
+        refuse_data_left(&record.id, &out)?;
         Ok(out)
     }
 
@@ -310,7 +321,8 @@ impl Sessions {
             return self.restart(&record, joining, ownership).await;
         }
         let size = joining.size;
-        let attached = self.join(id, ownership).await?;
+        let mut attached = self.join(id, ownership).await?;
+        attached.bringing_out = Some(self.keep_bringing_out(&record));
         // Claude Code draws again when its size changes, so it is told another one first, for long
         // enough that it looks.
         const LOOK: std::time::Duration = std::time::Duration::from_millis(200);
@@ -338,6 +350,23 @@ impl Sessions {
                 .map_err(|cause| engine_error("give the session's output", cause))
         }))
     }
+}
+
+/// A session is not removed with data in it that was refused: only the user can say that it may go.
+fn refuse_data_left(id: &SessionId, out: &OutReport) -> Result<()> {
+    let left: Vec<_> = out.refused.iter().filter(|refused| refused.reason.leaves_data()).collect();
+    let Some(first) = left.first() else { return Ok(()) };
+    let mut error = Error::new(
+        Code::SyncRefused,
+        format!("{} of the session's files were refused and are still inside", left.len()),
+    );
+    for refused in left.iter().take(5) {
+        error = error.why(format!("{}: {}", refused.name, refused.reason));
+    }
+    if matches!(first.reason, Refusal::TooLarge | Refusal::TooMuch | Refusal::TooMany) {
+        error = error.remedy("raise the limit: drydock settings set sync.max_file_size 16g");
+    }
+    Err(error.remedy(format!("or throw them away: drydock rm {id} --discard")))
 }
 
 /// What happens to a session's data when it is removed.

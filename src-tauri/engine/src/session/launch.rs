@@ -4,7 +4,7 @@ use super::{
     Attached, Project, SessionId, Sessions, TerminalSize,
     configuration::{SSH_AGENT_SOCKET, Wishes},
     environment,
-    record::{Base, Ownership, Record},
+    record::{Ownership, Record},
     staging::{Staging, clear_left_views},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     error_handling::{Code, Error, Result},
     image::{self, LayerCache, ProgressSink, SessionUser, StoredImage},
     keychain::{KEY_VARIABLES, Sensitive, SessionLogin, session_login},
-    sync::{HomeVolume, InwardPlan, Purpose, acquire_sync_lock},
+    sync::{Base, Excluded, HomeVolume, InwardPlan, News, Purpose, acquire_sync_lock},
     validation::refuse_damaged_config,
 };
 use bollard::{
@@ -156,9 +156,9 @@ impl Sessions {
         // On record before anything is inside: whoever finds the volume can tell what it is.
         self.write_down(record).await?;
         let plan = self.plan_in(record, &launch.variables, login).await?;
-        let base = self.bring_in(record, plan).await?;
-        let (locations, recorded) = (self.locations.clone(), record.clone());
-        blocking(move || recorded.save_base(&locations, &base)).await?;
+        let news = self.bring_in(record, plan).await?;
+        let dir = self.locations.session_dir(record.id.as_str());
+        blocking(move || Base::open(&dir)?.record(&news)).await?;
         drop(lock);
         let staging = self.stage(record).await?;
         let mut variables =
@@ -172,12 +172,13 @@ impl Sessions {
         self.engine.api().create_container(Some(options), body).await.map_err(|cause| {
             self.explain_refusal(record, engine_error("make the session's container", cause))
         })?;
-        let attached = self.join(&record.id, ownership).await?;
+        let mut attached = self.join(&record.id, ownership).await?;
         self.start_container(record).await?;
         drop(staging);
         if let Some(size) = launch.terminal {
             self.resize(&record.id, size).await?;
         }
+        attached.bringing_out = Some(self.keep_bringing_out(record));
         Ok(attached)
     }
 
@@ -240,7 +241,9 @@ impl Sessions {
             let given = login.environment.iter().chain(&variables);
             let api_key =
                 given.filter(|(name, _)| name == "ANTHROPIC_API_KEY").map(|(_, key)| key).next_back();
-            let purpose = Purpose { project: &project, history: settings.history(), api_key };
+            let excluded = Excluded::new(&settings.excluded());
+            let purpose =
+                Purpose { project: &project, history: settings.history(), api_key, excluded: &excluded };
             let mut plan = InwardPlan::make(&locations, &purpose)?;
             if let Some(git) = environment::git_config(&locations) {
                 plan.add_file(".gitconfig", 0o644, Sensitive::new(git));
@@ -251,11 +254,11 @@ impl Sessions {
         .await
     }
 
-    async fn bring_in(&self, record: &Record, plan: InwardPlan) -> Result<Base> {
-        let volume = self.open_volume(record).await?;
+    async fn bring_in(&self, record: &Record, plan: InwardPlan) -> Result<News> {
+        let mut volume = self.open_volume(record).await?;
         let brought = volume.bring_in(plan, &(&record.user).into()).await;
         volume.close().await?;
-        Ok(Base::of(brought?))
+        brought
     }
 
     pub(super) async fn stage(&self, record: &Record) -> Result<Staging> {
@@ -266,13 +269,15 @@ impl Sessions {
     }
 
     /// Opens the session's home; the image of the session may be gone, any session image will do.
-    pub(super) async fn open_volume(&self, record: &Record) -> Result<HomeVolume<'_>> {
-        let name = format!("{}-view-{}", record.id.container(), std::process::id());
+    pub(super) async fn open_volume(&self, record: &Record) -> Result<HomeVolume> {
+        // One for each reader: a sync on request does not end the one that goes on in the background.
+        let name = format!("{}-view-{:08x}", record.id.container(), uuid::Uuid::new_v4().as_fields().0);
         let mut labels = self.labels(record);
         labels.remove(super::configuration::LABEL_SESSION);
         labels.insert(super::configuration::LABEL_VIEW.into(), record.id.to_string());
         let image = self.image_to_read_with(record).await?;
-        HomeVolume::open(&self.engine, &name, &image, &record.id.volume(), labels).await
+        let user = SessionUser::from(&record.user);
+        HomeVolume::open(&self.engine, &name, &image, &record.id.volume(), labels, &user).await
     }
 
     /// The session's own image, or any session image where that is gone.
@@ -312,15 +317,16 @@ impl Sessions {
         let login = self.login(&variables, keys).await?;
         let mut plan = InwardPlan::empty();
         add_login(&mut plan, &self.locations, &variables, login);
-        let volume = self.open_volume(record).await?;
+        let mut volume = self.open_volume(record).await?;
         let brought = volume.bring_in(plan, &(&record.user).into()).await;
         volume.close().await?;
         brought?;
         let staging = self.stage(record).await?;
-        let attached = self.join(&record.id, ownership).await?;
+        let mut attached = self.join(&record.id, ownership).await?;
         self.start_container(record).await?;
         drop(staging);
         self.resize(&record.id, size).await?;
+        attached.bringing_out = Some(self.keep_bringing_out(record));
         Ok(attached)
     }
 

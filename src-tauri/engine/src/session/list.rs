@@ -12,6 +12,7 @@ use crate::{
     container::{engine_error, is_not_found},
     error_handling::{Code, Error, IoContext, Result},
     image::SessionUser,
+    sync::BASE_FILE,
 };
 use bollard::{
     models::{ContainerState, ContainerStateStatusEnum},
@@ -141,7 +142,7 @@ impl Sessions {
     async fn state_of(&self, record: &Record, attached: bool) -> Result<SessionState> {
         let Some(state) = self.inspect(&record.id).await? else {
             // No container: a session whose base was written had started or was about to.
-            let prepared = self.locations.session_dir(record.id.as_str()).join("base.json").exists();
+            let prepared = self.locations.session_dir(record.id.as_str()).join(BASE_FILE).exists();
             return Ok(match (attached, prepared || !self.is_on_record(&record.id)) {
                 (true, _) => SessionState::Preparing,
                 (false, true) => SessionState::Finished,

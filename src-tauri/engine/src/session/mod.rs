@@ -4,23 +4,30 @@
 //! Drydock's next start, and nothing of it is removed before that.
 
 mod attached;
+mod bring_in;
+mod bring_out;
 mod configuration;
 mod environment;
 mod finish;
 mod id;
+mod integrity;
 mod launch;
 mod list;
 mod project;
 mod record;
 mod staging;
+mod sync_status;
 
 pub use attached::{Attached, Ended, Output, TerminalSize};
+pub use bring_in::InReport;
+pub use bring_out::SyncPlan;
 pub use environment::TERMINAL_VARIABLES;
 pub use finish::{DataInside, Finished, FinishedSession, Follow};
 pub use id::SessionId;
 pub use launch::{Joining, Launch, MissingImage};
 pub use list::{ListedSession, SessionState};
 pub use project::Project;
+pub use sync_status::SyncStatus;
 
 use crate::{container::ContainerEngine, paths::Locations, settings::Settings};
 

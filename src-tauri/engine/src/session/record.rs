@@ -6,12 +6,10 @@ use crate::{
     image::SessionUser,
     paths::{Locations, create_private_dir},
     settings::LoginMode,
-    sync::{Brought, FileMark},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -70,38 +68,13 @@ impl From<LoginMode> for RecordedLogin {
     }
 }
 
-/// What went into a session; the base of the way back.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Base {
-    pub(super) files: BTreeMap<String, FileMark>,
-    /// The digest of what counts in its `.claude.json`.
-    pub(super) state: Option<String>,
-}
-
-impl Base {
-    pub(super) fn of(brought: Brought) -> Self {
-        let mut files = brought.base;
-        // Digests of secrets are nobody's business, not even on this disk.
-        files.retain(|name, _| !name.starts_with(".drydock/") && !name.ends_with(".credentials.json"));
-        Self { files, state: brought.state }
-    }
-}
-
 impl Record {
     pub(super) fn save(&self, locations: &Locations) -> Result<()> {
         write(&locations.session_dir(self.id.as_str()), "record.json", self)
     }
 
-    pub(super) fn save_base(&self, locations: &Locations, base: &Base) -> Result<()> {
-        write(&locations.session_dir(self.id.as_str()), "base.json", base)
-    }
-
     pub(super) fn load(locations: &Locations, id: &SessionId) -> Result<Option<Self>> {
         read(&locations.session_dir(id.as_str()).join("record.json"))
-    }
-
-    pub(super) fn load_base(&self, locations: &Locations) -> Result<Base> {
-        Ok(read(&locations.session_dir(self.id.as_str()).join("base.json"))?.unwrap_or_default())
     }
 
     /// Every session on record. A record that cannot be read is an error of its own, not a reason to

@@ -1,6 +1,6 @@
 //! `settings.toml`: reading, checking, changing one key at a time.
 
-use super::keys::{HistoryScope, KEYS, Key, LoginMode, MemoryLimit};
+use super::keys::{HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size};
 use crate::error_handling::{Code, Error, IoContext, Result};
 use serde::Serialize;
 use std::{
@@ -170,6 +170,35 @@ impl Settings {
     #[must_use]
     pub fn history(&self) -> HistoryScope {
         HistoryScope::from_word(self.text("session.history")).unwrap_or(HistoryScope::Project)
+    }
+
+    /// `session.paths`.
+    #[must_use]
+    pub fn path_mode(&self) -> PathMode {
+        if self.text("session.paths") == "mapped" { PathMode::Mapped } else { PathMode::Same }
+    }
+
+    /// `sync.interval_seconds`.
+    #[must_use]
+    pub fn sync_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.text("sync.interval_seconds").parse().unwrap_or(30))
+    }
+
+    /// `sync.exclude`.
+    #[must_use]
+    pub fn excluded(&self) -> Vec<String> {
+        self.text("sync.exclude").split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// `sync.max_file_size`, `sync.max_total_size` and `sync.max_files`.
+    #[must_use]
+    pub fn sync_limits(&self) -> SyncLimits {
+        let bytes = |name| size(self.text(name)).unwrap_or(u64::MAX);
+        SyncLimits {
+            file: bytes("sync.max_file_size"),
+            total: bytes("sync.max_total_size"),
+            files: self.text("sync.max_files").parse().unwrap_or(u64::MAX),
+        }
     }
 
     /// `sync.lock_timeout_seconds`.

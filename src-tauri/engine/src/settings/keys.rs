@@ -29,6 +29,10 @@ pub enum Kind {
     Integer(i64, i64),
     /// `auto`, or a size such as `8g`.
     Memory,
+    /// A size such as `4g`.
+    Size,
+    /// Names or patterns of files, separated by spaces.
+    Patterns,
     /// `auto`, or a number of CPUs such as `2` or `1.5`.
     Cpus,
     /// A version such as `2.1.330`.
@@ -94,6 +98,48 @@ pub const KEYS: &[Key] = &[
         about: "which conversations a session gets: \"project\", \"all\", \"none\"",
     },
     Key {
+        name: "session.paths",
+        kind: Kind::Choice(PathMode::WORDS),
+        default: "same",
+        about: "where a session sees project and home: \"same\" paths as here, or \"mapped\" to /workspace and /home",
+    },
+    Key {
+        name: "session.localhost",
+        kind: Kind::Choice(&["leave", "reach"]),
+        default: "leave",
+        about: "\"reach\" lets MCP servers that name localhost reach this computer from a session",
+    },
+    Key {
+        name: "sync.interval_seconds",
+        kind: Kind::Integer(1, 86_400),
+        default: "30",
+        about: "how often what a running session writes comes out",
+    },
+    Key {
+        name: "sync.exclude",
+        kind: Kind::Patterns,
+        default: "",
+        about: "more files of Claude Code's folder that no sync touches, by name or pattern (notes/ *.bak), separated by spaces",
+    },
+    Key {
+        name: "sync.max_file_size",
+        kind: Kind::Size,
+        default: "4g",
+        about: "the largest file that comes out of a session",
+    },
+    Key {
+        name: "sync.max_total_size",
+        kind: Kind::Size,
+        default: "64g",
+        about: "how much comes out of a session at once",
+    },
+    Key {
+        name: "sync.max_files",
+        kind: Kind::Integer(1000, 10_000_000),
+        default: "500000",
+        about: "how many files of a session are looked at",
+    },
+    Key {
         name: "sync.lock_timeout_seconds",
         kind: Kind::Integer(1, 600),
         default: "30",
@@ -157,6 +203,32 @@ impl HistoryScope {
     }
 }
 
+/// Where a session sees its project and its home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathMode {
+    /// At their paths on the host.
+    Same,
+    /// At paths of the container's own.
+    Mapped,
+}
+
+impl PathMode {
+    /// The words of the setting, in the order of the variants.
+    pub const WORDS: &'static [&'static str] = &["same", "mapped"];
+}
+
+/// What may come out of a session at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncLimits {
+    /// Bytes of one file.
+    pub file: u64,
+    /// Bytes of all files.
+    pub total: u64,
+    /// Number of files.
+    pub files: u64,
+}
+
 /// The memory limit of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryLimit {
@@ -172,17 +244,22 @@ impl MemoryLimit {
         if text == "auto" {
             return Some(Self::Auto);
         }
-        let lower = text.to_ascii_lowercase();
-        let (digits, unit) = match lower.strip_suffix('b').unwrap_or(&lower) {
-            rest if rest.ends_with('k') => (&rest[..rest.len() - 1], 1 << 10),
-            rest if rest.ends_with('m') => (&rest[..rest.len() - 1], 1 << 20),
-            rest if rest.ends_with('g') => (&rest[..rest.len() - 1], 1 << 30),
-            rest => (rest, 1),
-        };
-        let bytes = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+        let bytes = size(text)?;
         // Claude Code itself does not start in less.
         (bytes >= 512 << 20).then_some(Self::Bytes(bytes))
     }
+}
+
+/// A whole number with an optional `k`, `m` or `g` (powers of 1024), in bytes.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let lower = text.to_ascii_lowercase();
+    let (digits, unit) = match lower.strip_suffix('b').unwrap_or(&lower) {
+        rest if rest.ends_with('k') => (&rest[..rest.len() - 1], 1 << 10),
+        rest if rest.ends_with('m') => (&rest[..rest.len() - 1], 1 << 20),
+        rest if rest.ends_with('g') => (&rest[..rest.len() - 1], 1 << 30),
+        rest => (rest, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 impl Kind {
@@ -194,6 +271,8 @@ impl Kind {
             Self::Choice(words) => words.contains(&value),
             Self::Integer(low, high) => value.parse::<i64>().is_ok_and(|n| (low..=high).contains(&n)),
             Self::Memory => MemoryLimit::parse(value).is_some(),
+            Self::Size => size(value).is_some_and(|bytes| bytes >= 1 << 20),
+            Self::Patterns => value.split_whitespace().all(is_pattern),
             Self::Cpus => {
                 value == "auto"
                     || value.parse::<f64>().is_ok_and(|n| n.is_finite() && (0.1..=1024.0).contains(&n))
@@ -211,6 +290,8 @@ impl Kind {
             Self::Choice(words) => format!("one of: {}", words.join(", ")),
             Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
             Self::Memory => "\"auto\" or a size of at least 512m, such as 8g".into(),
+            Self::Size => "a size of at least 1m, such as 4g".into(),
+            Self::Patterns => "names or patterns separated by spaces, such as notes/ or *.bak".into(),
             Self::Cpus => "\"auto\" or a number such as 2 or 1.5".into(),
             Self::Version => "a version such as 2.1.330".into(),
             Self::Packages => "Debian package names separated by spaces".into(),
@@ -221,6 +302,11 @@ impl Kind {
 fn is_version(text: &str) -> bool {
     let parts: Vec<_> = text.split('.').collect();
     parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A name below Claude Code's folder, with `*` for any text within one part.
+fn is_pattern(text: &str) -> bool {
+    !text.starts_with('/') && text.split('/').all(|part| part != "..")
 }
 
 /// Debian policy §5.6.7. Checked because the names stand in the image's recipe.

@@ -1,10 +1,16 @@
 //! What goes into a session.
 
-use super::pack::{FileMark, Packer, manifest_line};
+use super::{
+    Layout, REPLICA,
+    base::{Agreed, AgreedDocument, Base, News},
+    documents::damaged,
+    exclude::Excluded,
+    pack::{Packed, Packer, manifest_line},
+};
 use crate::{
     claude_home::{
-        Class, Inward, class_of, parse_document, project_dir_name, recorded_cwd, session_of,
-        session_settings, session_state, shared_part_digest,
+        Class, Inward, Outward, class_of, parse_document, project_dir_name, recorded_cwd, session_of,
+        session_settings, session_state,
     },
     container::TarSender,
     error_handling::{Code, Error, Result},
@@ -13,6 +19,7 @@ use crate::{
     paths::Locations,
     settings::HistoryScope,
 };
+use drydock_inside::Sign;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{
@@ -29,6 +36,8 @@ pub(crate) struct Purpose<'a> {
     pub(crate) history: HistoryScope,
     /// An API key that the user gave the session.
     pub(crate) api_key: Option<&'a Sensitive<String>>,
+    /// What the user keeps out of every sync.
+    pub(crate) excluded: &'a Excluded,
 }
 
 enum Source {
@@ -47,32 +56,46 @@ struct Item {
 pub(crate) struct InwardPlan {
     items: Vec<Item>,
     folders: BTreeSet<String>,
-    state: Option<String>,
+    /// The host's own text of the documents that were made for the session, by name.
+    documents: BTreeMap<String, Vec<u8>>,
+    layout: Option<Layout>,
 }
 
-/// What went in.
-pub(crate) struct Brought {
-    /// Every file by its name below the home.
-    pub(crate) base: BTreeMap<String, FileMark>,
-    /// The digest of what counts in the session's `.claude.json`.
-    pub(crate) state: Option<String>,
+/// A file that changed on the host since the session got it.
+pub(crate) struct Incoming {
+    pub(crate) name: String,
+    pub(crate) content: IncomingContent,
+    pub(crate) mode: u32,
+    /// Whether it only ever grows.
+    pub(crate) grows: bool,
+    pub(crate) agreed: Option<Agreed>,
+}
+
+/// What the session is to get of it.
+pub(crate) enum IncomingContent {
+    /// A document in the form made for the session, and the host's own text.
+    Document { text: Vec<u8>, host: Vec<u8> },
+    /// The host's file.
+    File(PathBuf),
 }
 
 impl InwardPlan {
     /// Decides what goes in. Reads names and the documents, not the files. Blocking.
     pub(crate) fn make(locations: &Locations, purpose: &Purpose<'_>) -> Result<Self> {
-        let config = relative(&locations.home, &locations.claude_dir)?;
+        let layout = Layout::of(locations)?;
+        let config = layout.config().to_owned();
         let mut plan = Self::empty();
         plan.add_folder(&config);
-        let state = read_document(&locations.claude_json)?.unwrap_or_default();
+        let (text, state) = read_document(&locations.claude_json)?;
         let state = session_state(&state, purpose.project, purpose.api_key);
-        plan.state = shared_part_digest(Value::Object(state.clone()).to_string().as_bytes(), purpose.project);
-        plan.add_made(&relative(&locations.home, &locations.claude_json)?, &state)?;
-        let settings = read_document(&locations.claude_dir.join("settings.json"))?.unwrap_or_default();
-        plan.add_made(&format!("{config}/settings.json"), &session_settings(&settings))?;
+        plan.add_document(layout.state(), text, &state)?;
+        let (text, settings) = read_document(&locations.claude_dir.join("settings.json"))?;
+        plan.add_document(&layout.settings(), text, &session_settings(&settings))?;
+        plan.add_file(REPLICA, 0o600, Sensitive::new(uuid::Uuid::new_v4().to_string().into_bytes()));
+        plan.layout = Some(layout);
         let conversations = Conversations::find(&locations.claude_dir, purpose);
         plan.add_prompts(&locations.claude_dir, &config, purpose)?;
-        plan.walk(&locations.claude_dir, &config, &conversations)?;
+        plan.walk(&locations.claude_dir, &config, &conversations, purpose.excluded)?;
         if let Ok(project) = purpose.project.strip_prefix(&locations.home) {
             plan.add_folder(&project.to_string_lossy());
         }
@@ -81,7 +104,7 @@ impl InwardPlan {
 
     /// Nothing yet.
     pub(crate) fn empty() -> Self {
-        Self { items: Vec::new(), folders: BTreeSet::new(), state: None }
+        Self { items: Vec::new(), folders: BTreeSet::new(), documents: BTreeMap::new(), layout: None }
     }
 
     /// Adds a file that is made here. Secrets among them are for their owner only.
@@ -104,11 +127,12 @@ impl InwardPlan {
         }
     }
 
-    fn add_made(&mut self, name: &str, document: &Map<String, Value>) -> Result<()> {
+    fn add_document(&mut self, name: &str, host: Vec<u8>, document: &Map<String, Value>) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(document)
             .map_err(|cause| Error::new(Code::Internal, "a document cannot be written").why(cause))?;
         text.push(b'\n');
         self.add_file(name, 0o600, Sensitive::new(text));
+        self.documents.insert(name.to_owned(), host);
         Ok(())
     }
 
@@ -140,7 +164,13 @@ impl InwardPlan {
     }
 
     /// Links are followed: people keep parts of this folder in a repository of dotfiles.
-    fn walk(&mut self, dir: &Path, config: &str, conversations: &Conversations) -> Result<()> {
+    fn walk(
+        &mut self,
+        dir: &Path,
+        config: &str,
+        conversations: &Conversations,
+        excluded: &Excluded,
+    ) -> Result<()> {
         if !dir.is_dir() {
             return Ok(());
         }
@@ -162,6 +192,9 @@ impl InwardPlan {
                 tracing::warn!(file = %entry.path().display(), "left out of the session: its name is not text");
                 continue;
             };
+            if excluded.has(name) {
+                continue;
+            }
             let wanted = match class_of(name).inward() {
                 Inward::Always => true,
                 Inward::WithConversation => conversations.has(name),
@@ -183,30 +216,92 @@ impl InwardPlan {
         Ok(())
     }
 
-    /// Writes everything as one uncompressed tar with the manifest at its end. Blocking.
+    /// What of it changed on the host since both sides agreed last.
+    pub(crate) fn changes_since(self, base: &Base) -> Result<Vec<Incoming>> {
+        let known = base.files()?;
+        let mut changes = Vec::new();
+        for item in self.items {
+            let Some(class) = self.layout.as_ref().and_then(|layout| layout.class(&item.name)) else {
+                continue;
+            };
+            let agreed = known.get(&item.name).cloned();
+            let content = match item.source {
+                Source::Made(text) => {
+                    let Some(host) = self.documents.get(&item.name) else { continue };
+                    if base.document(&item.name)?.is_none_or(|agreed| agreed.host == *host) {
+                        continue;
+                    }
+                    IncomingContent::Document { text: text.reveal().clone(), host: host.clone() }
+                }
+                Source::File(path) => {
+                    let now = fs::metadata(&path).map(|data| Sign::of(&data)).ok();
+                    if now.is_none() || agreed.as_ref().is_some_and(|agreed| agreed.host == now) {
+                        continue;
+                    }
+                    IncomingContent::File(path)
+                }
+            };
+            let grows = class.outward() == Outward::Append;
+            changes.push(Incoming { name: item.name, content, mode: item.mode, grows, agreed });
+        }
+        Ok(changes)
+    }
+
+    /// Writes everything as one uncompressed tar with the manifest at its end, and tells what both
+    /// sides agree on from then. Blocking.
     ///
     /// The names are below the image's mount of the home volume; the archive is for the root folder.
-    pub(crate) fn pack(self, sender: TarSender, user: &SessionUser) -> Result<Brought> {
+    pub(crate) fn pack(self, sender: TarSender, user: &SessionUser) -> Result<News> {
         let mut packer = Packer::new(sender, user);
         packer.folder("", 0o755)?;
         for folder in &self.folders {
             packer.folder(folder, 0o755)?;
         }
-        let mut brought = Brought { base: BTreeMap::new(), state: self.state };
+        let mut news = News::default();
         let mut manifest = String::new();
-        for item in self.items {
-            let mark = match &item.source {
+        for item in &self.items {
+            let packed = match &item.source {
                 Source::Made(content) => packer.bytes(&item.name, item.mode, content.reveal())?,
                 Source::File(path) => packer.file(&item.name, item.mode, path)?,
             };
-            manifest.push_str(&manifest_line(&mark.sha256, &item.name));
-            brought.base.insert(item.name, mark);
+            manifest.push_str(&manifest_line(&packed.mark.sha256, &item.name));
+            self.note(item, &packed, &mut news);
         }
         packer.folder(".drydock", 0o700)?;
         packer.bytes(".drydock/manifest.sha256", 0o600, manifest.as_bytes())?;
         packer.finish()?;
-        Ok(brought)
+        Ok(news)
     }
+
+    fn note(&self, item: &Item, packed: &Packed, news: &mut News) {
+        if item.name == REPLICA
+            && let Source::Made(content) = &item.source
+        {
+            news.replica = Some(String::from_utf8_lossy(content.reveal()).into_owned());
+        }
+        let Some(class) = self.layout.as_ref().and_then(|layout| layout.class(&item.name)) else { return };
+        if let (Source::Made(content), Some(host)) = (&item.source, self.documents.get(&item.name)) {
+            let document = AgreedDocument { host: host.clone(), session: content.reveal().clone() };
+            news.documents.push((item.name.clone(), document));
+        }
+        // Digests of secrets are nobody's business, not even on this disk.
+        if class.outward() == Outward::Never && class == Class::Credentials {
+            return;
+        }
+        let agreed = Agreed {
+            len: packed.mark.len,
+            digest: Some(packed.mark.sha256),
+            packed: is_settled(packed.mtime).then_some(packed.mtime),
+            host: packed.host,
+            ..Agreed::default()
+        };
+        news.files.push((item.name.clone(), agreed));
+    }
+}
+
+/// Whether a file's time is long enough ago that a later change shows in it.
+fn is_settled(mtime: i64) -> bool {
+    std::time::UNIX_EPOCH.elapsed().is_ok_and(|now| now.as_secs().cast_signed() - mtime > 2)
 }
 
 #[derive(Deserialize)]
@@ -269,24 +364,16 @@ fn transcripts(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
 }
 
-fn read_document(file: &Path) -> Result<Option<Map<String, Value>>> {
+/// A document's text and what it says; an absent one says nothing.
+fn read_document(file: &Path) -> Result<(Vec<u8>, Map<String, Value>)> {
     match fs::read(file) {
-        Ok(text) => parse_document(&text).map(Some).map_err(|fault| {
-            Error::new(Code::ConfigDamaged, format!("{} is damaged", file.display()))
-                .why(fault)
-                .remedy("drydock doctor")
-        }),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(text) => {
+            let document = parse_document(&text).map_err(|fault| damaged(file, &fault))?;
+            Ok((text, document))
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok((Vec::new(), Map::new())),
         Err(cause) => Err(Error::io("read", file, &cause)),
     }
-}
-
-fn relative(home: &Path, path: &Path) -> Result<String> {
-    path.strip_prefix(home).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(|| {
-        Error::new(Code::HomeUnsupported, format!("{} is outside your home folder", path.display()))
-            .why("a session's home mirrors yours, and has no place for it")
-            .remedy("unset CLAUDE_CONFIG_DIR, or put that folder below your home")
-    })
 }
 
 #[cfg(test)]
@@ -299,8 +386,14 @@ mod tests {
     }
 
     fn names(locations: &Locations, project: &Path, history: HistoryScope) -> Vec<String> {
-        let plan = InwardPlan::make(locations, &Purpose { project, history, api_key: None }).unwrap();
-        let mut names: Vec<_> = plan.items.into_iter().map(|item| item.name).collect();
+        let plan = InwardPlan::make(
+            locations,
+            &Purpose { project, history, api_key: None, excluded: &Excluded::default() },
+        )
+        .unwrap();
+        let own = |item: &Item| item.name.starts_with(".drydock/");
+        let mut names: Vec<_> =
+            plan.items.into_iter().filter(|item| !own(item)).map(|item| item.name).collect();
         names.sort();
         names
     }
@@ -371,7 +464,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let locations = Locations::find(Some(home.path())).unwrap();
         write(&locations.claude_json, "{\"a\": ");
-        let purpose = Purpose { project: Path::new("/p"), history: HistoryScope::Project, api_key: None };
+        let excluded = Excluded::default();
+        let purpose = Purpose {
+            project: Path::new("/p"),
+            history: HistoryScope::Project,
+            api_key: None,
+            excluded: &excluded,
+        };
         let error = InwardPlan::make(&locations, &purpose).err().unwrap();
         assert_eq!(error.code(), Code::ConfigDamaged);
         assert!(error.causes()[0].contains("line 1, column"), "{error}");

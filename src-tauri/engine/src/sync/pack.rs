@@ -2,12 +2,12 @@
 //! of each for the way back.
 
 use crate::{
-    container::{TarSender, hex},
+    container::TarSender,
     error_handling::{Code, Error, IoContext, Result},
     image::{HOME_VOLUME_MOUNT, SessionUser},
 };
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use drydock_inside::{Digest, Mark, Sign};
+use sha2::{Digest as _, Sha256};
 use std::{
     fs,
     io::{self, Read, Write},
@@ -18,15 +18,18 @@ use std::{
 /// A file up to this size is read whole before it is packed, so that a writer cannot change it midway.
 const WHOLE: u64 = 4 << 20;
 
-/// What a file was when it went in: the base of the way back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileMark {
-    pub(crate) len: u64,
-    pub(crate) sha256: String,
+/// What a file was when it was packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packed {
+    pub(crate) mark: Mark,
+    /// The time it was given, in seconds.
+    pub(crate) mtime: i64,
+    /// The host's file, where it is one.
+    pub(crate) host: Option<Sign>,
 }
 
 /// A line as `sha256sum --check` reads it: a backslash in front marks a name with escapes.
-pub(super) fn manifest_line(digest: &str, name: &str) -> String {
+pub(super) fn manifest_line(digest: &Digest, name: &str) -> String {
     if name.contains(['\\', '\n', '\r']) {
         let escaped = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
         format!("\\{digest}  {escaped}\n")
@@ -68,20 +71,22 @@ impl<'a> Packer<'a> {
             .map_err(|cause| sending(&cause))
     }
 
-    pub(super) fn bytes(&mut self, name: &str, mode: u32, content: &[u8]) -> Result<FileMark> {
+    pub(super) fn bytes(&mut self, name: &str, mode: u32, content: &[u8]) -> Result<Packed> {
         self.dated(name, mode, now(), content)
     }
 
-    fn dated(&mut self, name: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<FileMark> {
+    fn dated(&mut self, name: &str, mode: u32, mtime: u64, content: &[u8]) -> Result<Packed> {
         let mut header = self.header(tar::EntryType::Regular, mode, content.len() as u64, mtime);
         self.builder
             .append_data(&mut header, Self::in_volume(name), content)
             .map_err(|cause| sending(&cause))?;
-        Ok(FileMark { len: content.len() as u64, sha256: hex(&Sha256::digest(content)) })
+        let sha256 = Digest::from(<[u8; 32]>::from(Sha256::digest(content)));
+        let mark = Mark { len: content.len() as u64, sha256 };
+        Ok(Packed { mark, mtime: mtime.cast_signed(), host: None })
     }
 
     /// A file as long as it is now: what a writer appends meanwhile goes in another time.
-    pub(super) fn file(&mut self, name: &str, mode: u32, path: &Path) -> Result<FileMark> {
+    pub(super) fn file(&mut self, name: &str, mode: u32, path: &Path) -> Result<Packed> {
         let mut file = fs::File::open(path).context("read", path)?;
         let data = file.metadata().context("read", path)?;
         let mtime = data
@@ -92,7 +97,8 @@ impl<'a> Packer<'a> {
         if data.len() <= WHOLE {
             let mut content = Vec::new();
             file.read_to_end(&mut content).context("read", path)?;
-            return self.dated(name, mode, mtime, &content);
+            let packed = self.dated(name, mode, mtime, &content)?;
+            return Ok(Packed { host: Some(Sign::of(&data)), ..packed });
         }
         let mut header = self.header(tar::EntryType::Regular, mode, data.len(), mtime);
         let mut reader = Hashing { inner: file.take(data.len()), digest: Sha256::new(), seen: 0 };
@@ -102,7 +108,9 @@ impl<'a> Packer<'a> {
                 .remedy("run the command again"));
         }
         sent.map_err(|cause| sending(&cause))?;
-        Ok(FileMark { len: data.len(), sha256: hex(&reader.digest.finalize()) })
+        let sha256 = Digest::from(<[u8; 32]>::from(reader.digest.finalize()));
+        let mark = Mark { len: data.len(), sha256 };
+        Ok(Packed { mark, mtime: mtime.cast_signed(), host: Some(Sign::of(&data)) })
     }
 
     pub(super) fn finish(self) -> Result<()> {
@@ -139,7 +147,9 @@ mod tests {
 
     #[test]
     fn awkward_names_are_written_as_sha256sum_reads_them() {
-        assert_eq!(manifest_line("ab", "a b"), "ab  a b\n");
-        assert_eq!(manifest_line("ab", "a\\b\nc"), "\\ab  a\\\\b\\nc\n");
+        let digest = Digest::from([0xab; 32]);
+        let hex = "ab".repeat(32);
+        assert_eq!(manifest_line(&digest, "a b"), format!("{hex}  a b\n"));
+        assert_eq!(manifest_line(&digest, "a\\b\nc"), format!("\\{hex}  a\\\\b\\nc\n"));
     }
 }

@@ -1,0 +1,209 @@
+//! Putting a file in its place so that no version that anybody wrote is lost: the new one is exchanged
+//! with what is there, and what came out is looked at before it is let go.
+
+use crate::{
+    Mark,
+    digest::{self, mark_of},
+    disk,
+};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// So often is a place exchanged with before another program is told to be too busy there.
+const ROUNDS: usize = 64;
+
+/// A file beside its place, written and flushed. It is removed again if it is not placed.
+#[derive(Debug)]
+pub struct Staged {
+    path: PathBuf,
+    mark: Mark,
+    /// Whether it is this value's to remove.
+    own: bool,
+}
+
+impl Staged {
+    /// Writes a file into the folder of its place, under a name that Drydock knows as its own.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing of it is then left.
+    pub fn write(folder: &Path, mode: u32, content: &mut dyn Read) -> io::Result<Self> {
+        let path = folder.join(format!(".drydock-{}.tmp", random_name()?));
+        let mut file = disk::create(&path, mode)?;
+        // From here on the file is removed when anything fails.
+        let mut staged = Self { path, mark: digest::read(&mut io::empty())?, own: true };
+        let mut copy = Copy { from: content, to: &mut file };
+        staged.mark = digest::read(&mut copy)?;
+        disk::sync(&file)?;
+        Ok(staged)
+    }
+
+    /// Takes over a file that an ended process had staged.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn adopt(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_path_buf(), mark: mark_of(path)?, own: true })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.own {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes what it reads, on the way to its digest.
+struct Copy<'a> {
+    from: &'a mut dyn Read,
+    to: &'a mut File,
+}
+
+impl Read for Copy<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        if count > 0 {
+            disk::write(self.to, &buffer[..count])?;
+        }
+        Ok(count)
+    }
+}
+
+fn random_name() -> io::Result<String> {
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:016x}", u64::from_le_bytes(bytes)))
+}
+
+/// What a place has to hold for a file to be put there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// A file with this content.
+    Holds(Mark),
+}
+
+/// What became of a placing.
+#[derive(Debug)]
+pub enum Placed {
+    /// The file is in its place.
+    Done {
+        /// What was there before, under the staged file's name; the caller's to keep or remove.
+        displaced: Option<PathBuf>,
+    },
+    /// Another program was quicker: its newest version is in the place, and ours is gone.
+    Surprise {
+        /// Versions of its own that it replaced meanwhile; the caller's to keep or remove.
+        kept: Vec<PathBuf>,
+    },
+}
+
+/// Puts a staged file in its place, if that holds what it should.
+///
+/// A look before the deed could not see a program that writes between the two. So the deed comes
+/// first: the two are exchanged, and what came out is compared with what was expected. Anything else
+/// is put back; and what comes out then has to be ours again, else it is a newer version of the other
+/// program's, which goes back in turn.
+///
+/// # Errors
+/// When the file system refuses, or something else than a file is in the place.
+pub fn place(mut staged: Staged, target: &Path, before: Before) -> io::Result<Placed> {
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    let Before::Holds(expected) = before else {
+        return match disk::rename_no_replace(&staged.path, target) {
+            Ok(()) => {
+                staged.own = false;
+                disk::sync_folder(folder)?;
+                Ok(Placed::Done { displaced: None })
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(Placed::Surprise { kept: Vec::new() })
+            }
+            Err(cause) => Err(cause),
+        };
+    };
+    match fs::symlink_metadata(target) {
+        Ok(data) if data.is_file() => {}
+        Ok(_) => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "something else than a file is there"));
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            return Ok(Placed::Surprise { kept: Vec::new() });
+        }
+        Err(cause) => return Err(cause),
+    }
+    match disk::exchange(&staged.path, target) {
+        Ok(()) => {}
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            return Ok(Placed::Surprise { kept: Vec::new() });
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::Unsupported => {
+            return place_by_link(staged, target, expected);
+        }
+        Err(cause) => return Err(cause),
+    }
+    // Under the staged name is now what somebody else wrote.
+    staged.own = false;
+    let mut out = mark_of(&staged.path)?;
+    if out == expected {
+        disk::sync_folder(folder)?;
+        return Ok(Placed::Done { displaced: Some(staged.path.clone()) });
+    }
+    let mut put = staged.mark;
+    for _ in 0..ROUNDS {
+        let returned = out;
+        disk::exchange(&staged.path, target)?;
+        out = mark_of(&staged.path)?;
+        if out == put {
+            disk::sync_folder(folder)?;
+            if out == staged.mark {
+                disk::remove_file(&staged.path)?;
+                return Ok(Placed::Surprise { kept: Vec::new() });
+            }
+            return Ok(Placed::Surprise { kept: vec![staged.path.clone()] });
+        }
+        put = returned;
+    }
+    Err(io::Error::other(format!(
+        "another program writes to it without a pause; one of its versions is in {}",
+        staged.path.display()
+    )))
+}
+
+/// For file systems that cannot exchange: the old version gets a second name, is looked at, and the
+/// new one takes its place. A program that writes in the moment between is not noticed.
+fn place_by_link(mut staged: Staged, target: &Path, expected: Mark) -> io::Result<Placed> {
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    let spare = folder.join(format!(".drydock-{}.tmp", random_name()?));
+    if fs::hard_link(target, &spare).is_err() {
+        fs::copy(target, &spare)?;
+    }
+    if mark_of(&spare)? != expected {
+        disk::remove_file(&spare)?;
+        return Ok(Placed::Surprise { kept: Vec::new() });
+    }
+    disk::rename(&staged.path, target)?;
+    staged.own = false;
+    disk::sync_folder(folder)?;
+    Ok(Placed::Done { displaced: Some(spare) })
+}
+
+#[cfg(test)]
+mod tests;
