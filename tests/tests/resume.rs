@@ -54,6 +54,8 @@ macro_rules! suite {
 
 suite!(current, Release::Current, Paths::Same);
 suite!(year_old, Release::YearOld, Paths::Same);
+suite!(current_mapped, Release::Current, Paths::Mapped);
+suite!(year_old_mapped, Release::YearOld, Paths::Mapped);
 
 /// Where Claude Code runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -45,6 +45,9 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
     progress.finish();
     let attached = attached?;
     eprintln!("drydock: session {}", attached.id);
+    for note in &attached.notes {
+        eprintln!("drydock: {note}");
+    }
     converse(context, &sessions, attached, interactive).await
 }
 

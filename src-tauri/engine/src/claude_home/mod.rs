@@ -14,7 +14,7 @@ pub(crate) use config_lock::ConfigLock;
 pub use document::{DocumentFault, parse_document};
 pub(crate) use document::{session_settings, session_state};
 pub use merge::KeyChange;
-pub(crate) use merge::{KeyTable, apply_changes, merge_documents};
+pub(crate) use merge::{KeyTable, apply_changes, merge_documents, string_spans};
 pub use project_dir::project_dir_name;
 pub(crate) use project_dir::{recorded_cwd, session_of};
 pub(crate) use transcript::{Merge, compare, fork_id, rewrite_session_id};

@@ -4,6 +4,7 @@ use super::{SessionId, Sessions, bring_out::BringingOut, record::Ownership};
 use crate::{
     container::{engine_error, is_not_found},
     error_handling::{Code, Error, Result},
+    sync::ServerNote,
 };
 use bollard::{
     container::{AttachContainerResults, LogOutput},
@@ -44,6 +45,8 @@ pub struct Attached {
     pub output: Pin<Box<dyn Stream<Item = Output> + Send>>,
     /// What it reads. Closing it ends a piped session's input.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
+    /// What the user should know of the session's MCP servers.
+    pub notes: Vec<ServerNote>,
     pub(super) ownership: Ownership,
     pub(super) bringing_out: Option<BringingOut>,
 }
@@ -92,7 +95,14 @@ impl Sessions {
                 }
             }
         });
-        Ok(Attached { id: id.clone(), output: Box::pin(output), input, ownership, bringing_out: None })
+        Ok(Attached {
+            id: id.clone(),
+            output: Box::pin(output),
+            input,
+            notes: Vec::new(),
+            ownership,
+            bringing_out: None,
+        })
     }
 
     /// Tells a session the size of its terminal.

@@ -5,8 +5,8 @@ use crate::{
     claude_home::{KeyTable, merge_documents},
     error_handling::{Code, Error, IoContext, Result},
     sync::{
-        Agreed, AgreedDocument, Base, Excluded, Incoming, IncomingContent, Inside, InwardPlan, Layout, News,
-        Purpose, Put, acquire_sync_lock,
+        Agreed, AgreedDocument, Base, Excluded, Incoming, IncomingContent, Inside, InwardPlan, Layout,
+        Localhost, News, Purpose, Put, acquire_sync_lock,
     },
 };
 use drydock_inside::{Mark, Sign, digest, scan::Kind};
@@ -55,7 +55,7 @@ impl Sessions {
 
     async fn bring_changes_in(&self, record: &Record, inside: &mut Inside) -> Result<InReport> {
         let (locations, settings) = (self.locations.clone(), self.settings.clone());
-        let project = record.project.root.clone();
+        let (project, map) = (record.project.root.clone(), record.map.clone());
         let dir = self.locations.session_dir(record.id.as_str());
         let opened = dir.clone();
         let incoming = blocking(move || {
@@ -65,6 +65,8 @@ impl Sessions {
                 history: settings.history(),
                 api_key: None,
                 excluded: &excluded,
+                map: &map,
+                localhost: Localhost::of(&settings),
             };
             InwardPlan::make(&locations, &purpose)?.changes_since(&Base::open(&opened)?)
         })

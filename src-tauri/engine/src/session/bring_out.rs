@@ -55,6 +55,7 @@ impl Sessions {
             let outgoing = Outgoing {
                 session: record.id.as_str(),
                 project: &record.project.root,
+                map: &record.map,
                 vanished: Vanished::Accept,
                 now: Utc::now(),
             };
@@ -113,6 +114,7 @@ impl Sessions {
             base: &known,
             limits: ArchiveLimits::from(self.settings.sync_limits()),
             excluded: &excluded,
+            map: &record.map,
             moment,
             whole,
         };
@@ -134,6 +136,7 @@ impl Sessions {
             let outgoing = Outgoing {
                 session: record.id.as_str(),
                 project: &record.project.root,
+                map: &record.map,
                 vanished,
                 now: Utc::now(),
             };

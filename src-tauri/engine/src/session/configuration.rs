@@ -60,7 +60,7 @@ impl Sessions {
             user: Some(format!("{}:{}", record.user.uid, record.user.gid)),
             cmd: Some(wishes.arguments.to_vec()),
             env: Some(wishes.variables),
-            working_dir: Some(record.project.workdir.display().to_string()),
+            working_dir: Some(record.map.inside(&record.project.workdir).display().to_string()),
             labels: Some(self.labels(record)),
             tty: Some(terminal),
             open_stdin: Some(true),
@@ -119,17 +119,22 @@ impl Sessions {
     }
 
     fn mounts(&self, record: &Record, staging: &Staging, ssh_agent: Option<&Path>) -> Vec<Mount> {
+        // What lies outside the project is named by its own path, in the project's `.git` among others.
+        let inside = |path: &Path| match path.starts_with(&record.project.root) {
+            true => record.map.inside(path),
+            false => path.to_path_buf(),
+        };
         let bind = |path: &Path, read_only: bool| Mount {
             typ: Some(MountType::BIND),
             source: Some(staging.source(path).display().to_string()),
-            target: Some(path.display().to_string()),
+            target: Some(inside(path).display().to_string()),
             read_only: Some(read_only),
             ..Mount::default()
         };
         let mut mounts = vec![Mount {
             typ: Some(MountType::VOLUME),
             source: Some(record.id.volume()),
-            target: Some(self.locations.home.display().to_string()),
+            target: Some(record.map.inside(&self.locations.home).display().to_string()),
             volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..MountVolumeOptions::default() }),
             ..Mount::default()
         }];

@@ -1,6 +1,6 @@
 //! What a session knows of the computer it serves: time zone, locale, git identity, terminal.
 
-use crate::{image::SessionUser, paths::Locations};
+use crate::{image::SessionUser, paths::Locations, sync::PathMap};
 use std::process::{Command, Stdio};
 
 /// Variables of the user's terminal that programs draw by; the command line passes them on.
@@ -10,11 +10,12 @@ pub const TERMINAL_VARIABLES: &[&str] =
 /// The variables of every session. Nothing of the host's own `ANTHROPIC_*` or `CLAUDE_*` is among them.
 pub(super) fn variables(
     locations: &Locations,
+    map: &PathMap,
     user: &SessionUser,
     terminal: &[(String, String)],
 ) -> Vec<String> {
     let mut set = vec![
-        format!("HOME={}", locations.home.display()),
+        format!("HOME={}", map.inside(&locations.home).display()),
         format!("USER={}", user.name),
         format!("LOGNAME={}", user.name),
         "SHELL=/bin/bash".into(),
@@ -24,7 +25,7 @@ pub(super) fn variables(
         set.push(format!("TZ={zone}"));
     }
     if locations.config_dir_moved {
-        set.push(format!("CLAUDE_CONFIG_DIR={}", locations.claude_dir.display()));
+        set.push(format!("CLAUDE_CONFIG_DIR={}", map.inside(&locations.claude_dir).display()));
     }
     set.extend(
         terminal

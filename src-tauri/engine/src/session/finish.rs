@@ -61,7 +61,7 @@ impl Sessions {
     /// # Errors
     /// When its data cannot come out: container and volume then stay as they are.
     pub async fn finish(&self, attached: Attached) -> Result<FinishedSession> {
-        let Attached { id, ownership, output, input, bringing_out } = attached;
+        let Attached { id, ownership, output, input, bringing_out, .. } = attached;
         drop((output, input));
         let open = match bringing_out {
             Some(bringing_out) => bringing_out.end().await,

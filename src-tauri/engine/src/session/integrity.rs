@@ -3,8 +3,9 @@
 use super::{SessionId, Sessions, launch::blocking, record::Record};
 use crate::{
     error_handling::{Code, Error, Result},
-    sync::{Base, Collected, HomeVolume, Integrity, Layout, came_out, is_shared},
+    sync::{Base, Collected, HomeVolume, Integrity, Layout, came_out, is_shared, session_name},
 };
+use std::collections::HashMap;
 
 impl Sessions {
     /// Compares every synced file of a session with the host's: its size and its content, by digests
@@ -44,10 +45,13 @@ impl Sessions {
             .collect();
         let marks = match volume.inside().await {
             Some(inside) => {
-                let wanted: Vec<_> = wanted.into_iter().map(|name| (name, u64::MAX)).collect();
-                inside.marks(&wanted).await?
+                let there = |name: &String| session_name(&layout, &record.map, name);
+                let asked: Vec<_> = wanted.iter().map(|name| (there(name), u64::MAX)).collect();
+                let names: HashMap<_, _> = wanted.iter().map(|name| (there(name), name.clone())).collect();
+                let marks = inside.marks(&asked).await?;
+                marks.into_iter().filter_map(|(name, mark)| Some((names.get(&name)?.clone(), mark))).collect()
             }
-            None => Collected::marks_from_archive(volume, &layout, &dir, wanted).await?,
+            None => Collected::marks_from_archive(volume, &layout, &dir, &record.map, wanted).await?,
         };
         blocking(move || Integrity::compare(&layout, &known, marks)).await
     }

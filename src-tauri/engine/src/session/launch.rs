@@ -12,7 +12,8 @@ use crate::{
     error_handling::{Code, Error, Result},
     image::{self, LayerCache, ProgressSink, SessionUser, StoredImage},
     keychain::{KEY_VARIABLES, Sensitive, SessionLogin, session_login},
-    sync::{Base, Excluded, HomeVolume, InwardPlan, News, Purpose, acquire_sync_lock},
+    settings::PathMode,
+    sync::{Base, Excluded, HomeVolume, InwardPlan, Localhost, News, PathMap, Purpose, acquire_sync_lock},
     validation::refuse_damaged_config,
 };
 use bollard::{
@@ -20,7 +21,7 @@ use bollard::{
     query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder},
 };
 use chrono::Utc;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -81,15 +82,16 @@ impl Sessions {
         let image = self.image(launch.missing_image, progress).await?;
         let record = Record {
             id: SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128()),
-            project,
             image: image.tag.clone(),
             claude_version: image.version.claude_version.clone(),
             user: SessionUser::current().into(),
             created: Utc::now(),
             terminal: launch.terminal.is_some(),
+            map: self.path_map(&project.root),
             login: self.settings.login_mode().into(),
             variables: launch.variables.iter().map(|(name, _)| name.clone()).collect(),
             stop_asked: false,
+            project,
         };
         let ownership = Ownership::take(&self.locations, &record.id)?
             .ok_or_else(|| Error::new(Code::Internal, "a new session's name is taken"))?;
@@ -103,6 +105,19 @@ impl Sessions {
                 Record::forget(&self.locations, &record.id)?;
                 Err(error)
             }
+        }
+    }
+
+    /// Where a session of this project has the host's folders.
+    fn path_map(&self, project: &Path) -> PathMap {
+        const PROJECT: &str = "/workspace";
+        const HOME: &str = "/home/claude";
+        match self.settings.path_mode() {
+            PathMode::Same => PathMap::default(),
+            PathMode::Mapped => PathMap::new([
+                (project.to_path_buf(), PathBuf::from(PROJECT)),
+                (self.locations.home.clone(), PathBuf::from(HOME)),
+            ]),
         }
     }
 
@@ -156,13 +171,18 @@ impl Sessions {
         // On record before anything is inside: whoever finds the volume can tell what it is.
         self.write_down(record).await?;
         let plan = self.plan_in(record, &launch.variables, login).await?;
+        let notes = plan.notes.clone();
         let news = self.bring_in(record, plan).await?;
         let dir = self.locations.session_dir(record.id.as_str());
         blocking(move || Base::open(&dir)?.record(&news)).await?;
         drop(lock);
         let staging = self.stage(record).await?;
-        let mut variables =
-            environment::variables(&self.locations, &(&record.user).into(), &launch.terminal_variables);
+        let mut variables = environment::variables(
+            &self.locations,
+            &record.map,
+            &(&record.user).into(),
+            &launch.terminal_variables,
+        );
         if launch.ssh_agent.is_some() {
             variables.push(format!("SSH_AUTH_SOCK={SSH_AGENT_SOCKET}"));
         }
@@ -179,6 +199,7 @@ impl Sessions {
             self.resize(&record.id, size).await?;
         }
         attached.bringing_out = Some(self.keep_bringing_out(record));
+        attached.notes = notes;
         Ok(attached)
     }
 
@@ -235,15 +256,21 @@ impl Sessions {
         login: SessionLogin,
     ) -> Result<InwardPlan> {
         let (locations, settings) = (self.locations.clone(), self.settings.clone());
-        let project = record.project.root.clone();
+        let (project, map) = (record.project.root.clone(), record.map.clone());
         let variables = variables.to_vec();
         blocking(move || {
             let given = login.environment.iter().chain(&variables);
             let api_key =
                 given.filter(|(name, _)| name == "ANTHROPIC_API_KEY").map(|(_, key)| key).next_back();
             let excluded = Excluded::new(&settings.excluded());
-            let purpose =
-                Purpose { project: &project, history: settings.history(), api_key, excluded: &excluded };
+            let purpose = Purpose {
+                project: &project,
+                history: settings.history(),
+                api_key,
+                excluded: &excluded,
+                map: &map,
+                localhost: Localhost::of(&settings),
+            };
             let mut plan = InwardPlan::make(&locations, &purpose)?;
             if let Some(git) = environment::git_config(&locations) {
                 plan.add_file(".gitconfig", 0o644, Sensitive::new(git));

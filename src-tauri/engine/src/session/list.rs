@@ -12,7 +12,7 @@ use crate::{
     container::{engine_error, is_not_found},
     error_handling::{Code, Error, IoContext, Result},
     image::SessionUser,
-    sync::BASE_FILE,
+    sync::{BASE_FILE, PathMap},
 };
 use bollard::{
     models::{ContainerState, ContainerStateStatusEnum},
@@ -254,6 +254,7 @@ impl Sessions {
                 user: SessionUser::current().into(),
                 created: volume.created_at.unwrap_or_default(),
                 terminal: false,
+                map: PathMap::default(),
                 login: RecordedLogin::Given,
                 variables: Vec::new(),
                 stop_asked: false,

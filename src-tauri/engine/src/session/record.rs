@@ -6,6 +6,7 @@ use crate::{
     image::SessionUser,
     paths::{Locations, create_private_dir},
     settings::LoginMode,
+    sync::PathMap,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub(super) struct Record {
     pub(super) user: RecordedUser,
     pub(super) created: DateTime<Utc>,
     pub(super) terminal: bool,
+    /// Where the session has the host's folders; the identity if nothing is said.
+    #[serde(default)]
+    pub(super) map: PathMap,
     pub(super) login: RecordedLogin,
     /// Names of the variables that the user passed. Their values are written down nowhere.
     #[serde(default)]

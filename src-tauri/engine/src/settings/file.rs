@@ -178,6 +178,12 @@ impl Settings {
         if self.text("session.paths") == "mapped" { PathMode::Mapped } else { PathMode::Same }
     }
 
+    /// `session.localhost`.
+    #[must_use]
+    pub(crate) fn reaches_localhost(&self) -> bool {
+        self.text("session.localhost") == "reach"
+    }
+
     /// `sync.interval_seconds`.
     #[must_use]
     pub fn sync_interval(&self) -> std::time::Duration {

@@ -2,7 +2,7 @@
 //! killed in between leaves a journal that the next one finishes.
 
 use super::{
-    Layout,
+    Layout, PathMap,
     base::{Agreed, Base, News},
     documents,
     held::{Finding, FoundPart, Held, HeldChanges, Reason},
@@ -38,6 +38,8 @@ pub(crate) struct Host<'a> {
 pub(crate) struct Outgoing<'a> {
     pub(crate) session: &'a str,
     pub(crate) project: &'a Path,
+    /// Where the session has the host's folders.
+    pub(crate) map: &'a PathMap,
     pub(crate) vanished: Vanished,
     pub(crate) now: DateTime<Utc>,
 }
@@ -119,7 +121,7 @@ pub(crate) fn plan_out(
     let mut steps = Vec::new();
     for found in &collected.files {
         if host.layout.class(&found.name).is_some_and(|class| class.outward() == Outward::Merge) {
-            let merged = documents::merge_out(host.layout, base, found)?;
+            let merged = documents::merge_out(host.layout, outgoing.map, base, found)?;
             let keys: Vec<_> = merged.taken().map(|change| change.pointer.clone()).collect();
             if !keys.is_empty() {
                 steps.push(Step { name: found.name.clone(), change: Change::Merge { keys } });
@@ -399,7 +401,7 @@ impl<'a> Run<'a> {
         let target = self.target(found)?;
         for _ in 0..ROUNDS {
             let _lock = documents::lock_for(self.host.layout, &found.name);
-            let merged = documents::merge_out(self.host.layout, base, found)?;
+            let merged = documents::merge_out(self.host.layout, self.outgoing.map, base, found)?;
             let Some(text) = merged.text() else {
                 return self.merged(found, merged);
             };
@@ -492,7 +494,14 @@ impl<'a> Run<'a> {
             Content::Tail { at, len, .. } => (at + len, None),
         };
         let host = fs::metadata(self.host.layout.path(&found.name)).ok().map(|data| Sign::of(&data));
-        let agreed = Agreed { len, digest, host, session: found.sign, ..Agreed::default() };
+        let agreed = Agreed {
+            len,
+            digest,
+            host,
+            session: found.sign,
+            translated: found.translated,
+            ..Agreed::default()
+        };
         self.news.files.push((found.name.clone(), agreed));
     }
 

@@ -8,7 +8,7 @@ use crate::{
     paths::create_private_dir,
 };
 use chrono::{DateTime, Utc};
-use drydock_inside::{Digest, Sign};
+use drydock_inside::{Digest, Mark, Sign};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
     collections::HashMap,
@@ -28,7 +28,8 @@ const SCHEMA: &str = "
         fork TEXT,
         host BLOB,
         session BLOB,
-        packed INTEGER
+        packed INTEGER,
+        translated BLOB
     ) WITHOUT ROWID, STRICT;
     CREATE TABLE IF NOT EXISTS document (
         name TEXT PRIMARY KEY,
@@ -56,14 +57,31 @@ pub(crate) struct Agreed {
     pub(crate) session: Option<Sign>,
     /// The time, in seconds, that the file was packed with: its sign in the session until it is seen.
     pub(crate) packed: Option<i64>,
+    /// The session's form of the content, where its paths are translated.
+    pub(crate) translated: Option<Mark>,
 }
 
 impl Agreed {
+    /// How long the session's form of it is.
+    pub(crate) fn session_len(&self) -> u64 {
+        self.translated.map_or(self.len, |mark| mark.len)
+    }
+
+    /// Whether this is the session's form of what both agreed on.
+    pub(crate) fn is_session_form(&self, mark: &Mark) -> bool {
+        match &self.translated {
+            Some(translated) => translated == mark,
+            None => self.len == mark.len && self.digest == Some(mark.sha256),
+        }
+    }
+
     /// Whether a file with this sign is what was seen in the session last.
     pub(crate) fn is_unchanged_in_session(&self, now: &Sign) -> bool {
         match (&self.session, self.packed) {
             (Some(seen), _) => seen == now,
-            (None, Some(packed)) => now.len == self.len && now.mtime_ns.div_euclid(1_000_000_000) == packed,
+            (None, Some(packed)) => {
+                now.len == self.session_len() && now.mtime_ns.div_euclid(1_000_000_000) == packed
+            }
             (None, None) => false,
         }
     }
@@ -109,8 +127,9 @@ impl Base {
     /// Every file on record, by name.
     pub(crate) fn files(&self) -> Result<HashMap<String, Agreed>> {
         self.read(|connection| {
-            let mut query = connection
-                .prepare("SELECT name, len, digest, settled, fork, host, session, packed FROM file")?;
+            let mut query = connection.prepare(
+                "SELECT name, len, digest, settled, fork, host, session, packed, translated FROM file",
+            )?;
             let rows = query.query_map([], |row| Ok((row.get(0)?, agreed(row)?)))?;
             rows.collect()
         })
@@ -140,8 +159,8 @@ impl Base {
             let transaction = self.connection.transaction()?;
             {
                 let mut put = transaction.prepare(
-                    "INSERT OR REPLACE INTO file (name, len, digest, settled, fork, host, session, packed)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    "INSERT OR REPLACE INTO file (name, len, digest, settled, fork, host, session, packed, translated)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )?;
                 for (name, agreed) in &news.files {
                     put.execute(params![
@@ -153,6 +172,7 @@ impl Base {
                         agreed.host.as_ref().map(pack),
                         agreed.session.as_ref().map(pack),
                         agreed.packed,
+                        agreed.translated.as_ref().map(pack_mark),
                     ])?;
                 }
                 for (name, document) in &news.documents {
@@ -210,11 +230,24 @@ fn agreed(row: &rusqlite::Row<'_>) -> rusqlite::Result<Agreed> {
         host: row.get::<_, Option<Vec<u8>>>(5)?.and_then(|bytes| unpack(&bytes)),
         session: row.get::<_, Option<Vec<u8>>>(6)?.and_then(|bytes| unpack(&bytes)),
         packed: row.get(7)?,
+        translated: row.get::<_, Option<Vec<u8>>>(8)?.and_then(|bytes| unpack_mark(&bytes)),
     })
 }
 
 fn digest(bytes: Vec<u8>) -> Option<Digest> {
     Some(Digest::from(<[u8; 32]>::try_from(bytes).ok()?))
+}
+
+/// A mark as 40 bytes: its length, little-endian, and its digest.
+fn pack_mark(mark: &Mark) -> Vec<u8> {
+    let mut bytes = mark.len.to_le_bytes().to_vec();
+    bytes.extend(mark.sha256.as_bytes());
+    bytes
+}
+
+fn unpack_mark(bytes: &[u8]) -> Option<Mark> {
+    let len = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    Some(Mark { len, sha256: digest(bytes.get(8..)?.to_vec())? })
 }
 
 /// A sign as 36 bytes, little-endian.
@@ -256,6 +289,7 @@ mod tests {
             host: Some(sign),
             session: None,
             packed: Some(3),
+            translated: Some(Mark { len: 9, sha256: Digest::from([2; 32]) }),
         };
         let document = AgreedDocument { host: b"{}".to_vec(), session: b"{\"a\":1}".to_vec() };
         let news = News {

@@ -1,10 +1,11 @@
 //! `.claude.json` and `settings.json` on their way out: merged key by key into the host's.
 
 use super::{
-    Layout,
+    Layout, PathMap,
     base::{AgreedDocument, Base},
     held::Reason,
     outward::{Content, Found},
+    path_map::{self, Direction},
 };
 use crate::{
     claude_home::{
@@ -14,7 +15,7 @@ use crate::{
 };
 use drydock_inside::{Digest, Mark};
 use sha2::{Digest as _, Sha256};
-use std::{fs, io, path::Path};
+use std::{borrow::Cow, fs, io, path::Path};
 
 /// What becomes of a document.
 #[derive(Debug, Default)]
@@ -63,7 +64,12 @@ impl MergedDocument {
 ///
 /// A damaged host document is an error: nothing is merged into what cannot be read. A damaged
 /// session's document waits for the user.
-pub(crate) fn merge_out(layout: &Layout, base: &Base, found: &Found) -> Result<MergedDocument> {
+pub(crate) fn merge_out(
+    layout: &Layout,
+    map: &PathMap,
+    base: &Base,
+    found: &Found,
+) -> Result<MergedDocument> {
     let (Content::Whole { staged, .. }, Some(agreed)) = (&found.content, base.document(&found.name)?) else {
         return Ok(MergedDocument::default());
     };
@@ -80,7 +86,8 @@ pub(crate) fn merge_out(layout: &Layout, base: &Base, found: &Found) -> Result<M
     };
     let table = if found.name == layout.state() { KeyTable::State } else { KeyTable::Settings };
     parse_document(&host).map_err(|fault| damaged(&target, &fault))?;
-    let merged = match merge_documents(&agreed.session, &host, &session, table) {
+    let (was, is) = (outward(&agreed.session, map, table), outward(&session, map, table));
+    let merged = match merge_documents(&was, &host, &is, table) {
         Ok(merged) => merged,
         Err(fault) => {
             tracing::warn!(document = %found.name, %fault, "a session's document cannot be merged");
@@ -93,7 +100,12 @@ pub(crate) fn merge_out(layout: &Layout, base: &Base, found: &Found) -> Result<M
     // What the host takes, both have from now on; the rest of the base stays what it was.
     let shared: Vec<_> =
         merged.taken.iter().map(|change| KeyChange { host: change.base.clone(), ..change.clone() }).collect();
-    let session_base = apply_changes(&agreed.session, &shared).map_or(agreed.session, |applied| applied.text);
+    let session_base = if map.is_identity() {
+        apply_changes(&agreed.session, &shared).map_or(agreed.session, |applied| applied.text)
+    } else {
+        // The base is the session's own form, in which the host's keys do not stand.
+        agreed.session
+    };
     let host_now = merged.text.clone().unwrap_or(host);
     Ok(MergedDocument {
         text: merged.text,
@@ -103,6 +115,20 @@ pub(crate) fn merge_out(layout: &Layout, base: &Base, found: &Found) -> Result<M
         unreadable: None,
         agreed: Some(AgreedDocument { host: host_now, session: session_base }),
     })
+}
+
+/// A document of the session with the host's paths. One that cannot be read stays as it is, and is
+/// then refused for what it is.
+fn outward<'t>(text: &'t [u8], map: &PathMap, table: KeyTable) -> Cow<'t, [u8]> {
+    if map.is_identity() {
+        return Cow::Borrowed(text);
+    }
+    let Ok(mut document) = parse_document(text) else { return Cow::Borrowed(text) };
+    match table {
+        KeyTable::Settings => path_map::settings(&mut document, map, Direction::Outward),
+        KeyTable::State | KeyTable::Inward => path_map::state(&mut document, map, Direction::Outward),
+    }
+    serde_json::to_vec_pretty(&document).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// Claude Code's own lock, for the document that has one. Without it the exchange still notices a

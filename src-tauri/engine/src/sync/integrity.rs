@@ -33,6 +33,14 @@ impl Integrity {
             if !is_shared(layout, &name, agreed) {
                 continue;
             }
+            if let Some(translated) = agreed.translated {
+                // The host's form is another; the session's is what was translated, or it is not.
+                match translated == mark {
+                    true => found.same += 1,
+                    false => found.differing.push(name),
+                }
+                continue;
+            }
             match digest::prefix_mark(&layout.path(&name), mark.len) {
                 Ok(host) if host == mark => found.same += 1,
                 Ok(_) => found.differing.push(name),

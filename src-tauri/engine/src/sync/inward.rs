@@ -5,7 +5,10 @@ use super::{
     base::{Agreed, AgreedDocument, Base, News},
     documents::damaged,
     exclude::Excluded,
-    pack::{Packed, Packer, manifest_line},
+    pack::{Marked, Packed, Packer, manifest_line},
+    path_map,
+    path_map::{Direction, Localhost, PathMap, ServerNote, normalize_session_history},
+    servers::fit_servers,
 };
 use crate::{
     claude_home::{
@@ -13,18 +16,19 @@ use crate::{
         session_settings, session_state,
     },
     container::TarSender,
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, IoContext, Result},
     image::SessionUser,
     keychain::Sensitive,
     paths::Locations,
     settings::HistoryScope,
 };
-use drydock_inside::Sign;
+use drydock_inside::{Mark, Sign};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    fs, io,
+    fs,
+    io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -38,6 +42,10 @@ pub(crate) struct Purpose<'a> {
     pub(crate) api_key: Option<&'a Sensitive<String>>,
     /// What the user keeps out of every sync.
     pub(crate) excluded: &'a Excluded,
+    /// Where the session has the host's folders.
+    pub(crate) map: &'a PathMap,
+    /// What happens to MCP servers on this computer.
+    pub(crate) localhost: Localhost,
 }
 
 enum Source {
@@ -59,6 +67,9 @@ pub(crate) struct InwardPlan {
     /// The host's own text of the documents that were made for the session, by name.
     documents: BTreeMap<String, Vec<u8>>,
     layout: Option<Layout>,
+    map: PathMap,
+    /// What the user should know of the MCP servers.
+    pub(crate) notes: Vec<ServerNote>,
 }
 
 /// A file that changed on the host since the session got it.
@@ -86,17 +97,22 @@ impl InwardPlan {
         let config = layout.config().to_owned();
         let mut plan = Self::empty();
         plan.add_folder(&config);
-        let (text, state) = read_document(&locations.claude_json)?;
-        let state = session_state(&state, purpose.project, purpose.api_key);
-        plan.add_document(layout.state(), text, &state)?;
-        let (text, settings) = read_document(&locations.claude_dir.join("settings.json"))?;
-        plan.add_document(&layout.settings(), text, &session_settings(&settings))?;
+        let (state_text, state) = read_document(&locations.claude_json)?;
+        let (settings_text, settings) = read_document(&locations.claude_dir.join("settings.json"))?;
+        let mut state = session_state(&state, purpose.project, purpose.api_key);
+        plan.notes = fit_servers(&mut state, &settings, locations, purpose);
+        path_map::state(&mut state, purpose.map, Direction::Inward);
+        plan.add_document(layout.state(), state_text, &state)?;
+        let mut settings = session_settings(&settings);
+        path_map::settings(&mut settings, purpose.map, Direction::Inward);
+        plan.add_document(&layout.settings(), settings_text, &settings)?;
+        plan.map = purpose.map.clone();
         plan.add_file(REPLICA, 0o600, Sensitive::new(uuid::Uuid::new_v4().to_string().into_bytes()));
         plan.layout = Some(layout);
         let conversations = Conversations::find(&locations.claude_dir, purpose);
         plan.add_prompts(&locations.claude_dir, &config, purpose)?;
         plan.walk(&locations.claude_dir, &config, &conversations, purpose.excluded)?;
-        if let Ok(project) = purpose.project.strip_prefix(&locations.home) {
+        if let Ok(project) = purpose.map.inside(purpose.project).strip_prefix(&locations.home) {
             plan.add_folder(&project.to_string_lossy());
         }
         Ok(plan)
@@ -104,7 +120,14 @@ impl InwardPlan {
 
     /// Nothing yet.
     pub(crate) fn empty() -> Self {
-        Self { items: Vec::new(), folders: BTreeSet::new(), documents: BTreeMap::new(), layout: None }
+        Self {
+            items: Vec::new(),
+            folders: BTreeSet::new(),
+            documents: BTreeMap::new(),
+            layout: None,
+            map: PathMap::default(),
+            notes: Vec::new(),
+        }
     }
 
     /// Adds a file that is made here. Secrets among them are for their owner only.
@@ -158,7 +181,10 @@ impl InwardPlan {
                 .collect(),
         };
         if !wanted.is_empty() {
-            self.add_file(&format!("{config}/history.jsonl"), 0o600, Sensitive::new(wanted));
+            let mut translated = Vec::new();
+            normalize_session_history(&wanted[..], &mut translated, purpose.map, Direction::Inward)
+                .context("translate", &file)?;
+            self.add_file(&format!("{config}/history.jsonl"), 0o600, Sensitive::new(translated));
         }
         Ok(())
     }
@@ -202,6 +228,11 @@ impl InwardPlan {
             };
             if wanted {
                 let full = format!("{config}/{name}");
+                let there = self.map.name(name, Direction::Inward).into_owned();
+                if there != name && dir.join(&there).exists() && conversations.all {
+                    tracing::warn!(%name, "left out of the session: another project's folder has its name there");
+                    continue;
+                }
                 if let Some((parent, _)) = full.rsplit_once('/') {
                     self.add_folder(parent);
                 }
@@ -242,6 +273,10 @@ impl InwardPlan {
                 }
             };
             let grows = class.outward() == Outward::Append;
+            if !self.map.is_identity() && is_translated(class) {
+                // The session has another form of it, which only a new session gets.
+                continue;
+            }
             changes.push(Incoming { name: item.name, content, mode: item.mode, grows, agreed });
         }
         Ok(changes)
@@ -255,17 +290,21 @@ impl InwardPlan {
         let mut packer = Packer::new(sender, user);
         packer.folder("", 0o755)?;
         for folder in &self.folders {
-            packer.folder(folder, 0o755)?;
+            packer.folder(&self.name_inside(folder), 0o755)?;
         }
         let mut news = News::default();
         let mut manifest = String::new();
         for item in &self.items {
-            let packed = match &item.source {
-                Source::Made(content) => packer.bytes(&item.name, item.mode, content.reveal())?,
-                Source::File(path) => packer.file(&item.name, item.mode, path)?,
+            let name = self.name_inside(&item.name);
+            let (packed, original) = match &item.source {
+                Source::Made(content) => (packer.bytes(&name, item.mode, content.reveal())?, None),
+                Source::File(path) => match self.translated(&item.name, path)? {
+                    Some((file, original)) => (packer.file(&name, item.mode, file.path())?, Some(original)),
+                    None => (packer.file(&name, item.mode, path)?, None),
+                },
             };
-            manifest.push_str(&manifest_line(&packed.mark.sha256, &item.name));
-            self.note(item, &packed, &mut news);
+            manifest.push_str(&manifest_line(&packed.mark.sha256, &name));
+            self.note(item, &packed, original, &mut news);
         }
         packer.folder(".drydock", 0o700)?;
         packer.bytes(".drydock/manifest.sha256", 0o600, manifest.as_bytes())?;
@@ -273,7 +312,41 @@ impl InwardPlan {
         Ok(news)
     }
 
-    fn note(&self, item: &Item, packed: &Packed, news: &mut News) {
+    fn name_inside(&self, name: &str) -> String {
+        match self.layout.as_ref().and_then(|layout| Some((layout, layout.below_config(name)?))) {
+            Some((layout, below)) => layout.in_config(&self.map.name(below, Direction::Inward)),
+            None => name.to_owned(),
+        }
+    }
+
+    /// A file's form for the session, where that is another, and what the host's is.
+    fn translated(&self, name: &str, path: &Path) -> Result<Option<(tempfile::NamedTempFile, Original)>> {
+        let class = self.layout.as_ref().and_then(|layout| layout.class(name));
+        if self.map.is_identity() || !class.is_some_and(is_translated) {
+            return Ok(None);
+        }
+        let mut file = fs::File::open(path).context("read", path)?;
+        let data = file.metadata().context("read", path)?;
+        // As long as it is now: what a writer appends meanwhile goes in another time.
+        let mut text = (&mut file).take(data.len());
+        let mut out = tempfile::NamedTempFile::new().context("make a file in", &std::env::temp_dir())?;
+        let mut reading = Marked::of(&mut text);
+        if class == Some(Class::PluginRegistry) {
+            let mut whole = Vec::new();
+            reading.read_to_end(&mut whole).context("read", path)?;
+            let there = path_map::plugin_ledger(&whole, &self.map, Direction::Inward).unwrap_or(whole);
+            out.write_all(&there).context("write", out.path())?;
+        } else {
+            normalize_session_history(&mut reading, &mut out, &self.map, Direction::Inward)
+                .context("translate", path)?;
+        }
+        let mark = reading.mark();
+        let time = data.modified().context("read", path)?;
+        out.as_file().set_modified(time).context("write", out.path())?;
+        Ok(Some((out, Original { mark, sign: Sign::of(&data) })))
+    }
+
+    fn note(&self, item: &Item, packed: &Packed, original: Option<Original>, news: &mut News) {
         if item.name == REPLICA
             && let Source::Made(content) = &item.source
         {
@@ -288,15 +361,28 @@ impl InwardPlan {
         if class.outward() == Outward::Never && class == Class::Credentials {
             return;
         }
+        let host = original.as_ref().map_or(packed.mark, |original| original.mark);
         let agreed = Agreed {
-            len: packed.mark.len,
-            digest: Some(packed.mark.sha256),
+            len: host.len,
+            digest: Some(host.sha256),
             packed: is_settled(packed.mtime).then_some(packed.mtime),
-            host: packed.host,
+            translated: original.as_ref().map(|_| packed.mark),
+            host: original.map(|original| original.sign).or(packed.host),
             ..Agreed::default()
         };
         news.files.push((item.name.clone(), agreed));
     }
+}
+
+/// The host's file of which a session gets another form.
+struct Original {
+    mark: Mark,
+    sign: Sign,
+}
+
+/// Classes of files whose paths are translated.
+pub(crate) fn is_translated(class: Class) -> bool {
+    matches!(class, Class::Transcript | Class::PromptHistory | Class::PluginRegistry)
 }
 
 /// Whether a file's time is long enough ago that a later change shows in it.
@@ -388,7 +474,14 @@ mod tests {
     fn names(locations: &Locations, project: &Path, history: HistoryScope) -> Vec<String> {
         let plan = InwardPlan::make(
             locations,
-            &Purpose { project, history, api_key: None, excluded: &Excluded::default() },
+            &Purpose {
+                project,
+                history,
+                api_key: None,
+                excluded: &Excluded::default(),
+                map: &PathMap::default(),
+                localhost: Localhost::Leave,
+            },
         )
         .unwrap();
         let own = |item: &Item| item.name.starts_with(".drydock/");
@@ -470,6 +563,8 @@ mod tests {
             history: HistoryScope::Project,
             api_key: None,
             excluded: &excluded,
+            map: &PathMap::default(),
+            localhost: Localhost::Leave,
         };
         let error = InwardPlan::make(&locations, &purpose).err().unwrap();
         assert_eq!(error.code(), Code::ConfigDamaged);

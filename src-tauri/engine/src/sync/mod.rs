@@ -17,7 +17,9 @@ mod layout;
 mod lock;
 mod outward;
 mod pack;
+mod path_map;
 mod plan;
+mod servers;
 mod stops;
 mod volume;
 
@@ -33,7 +35,10 @@ pub(crate) use inward::{Incoming, IncomingContent, InwardPlan, Purpose};
 pub(crate) use layout::{Layout, unknown_files};
 pub use lock::{SyncLock, acquire_sync_lock, release_sync_lock};
 pub use outward::Moment;
-pub(crate) use outward::{Collected, Source};
+pub(crate) use outward::{Collected, Source, session_name};
+pub use path_map::{
+    Direction, Localhost, PathMap, ServerNote, ServerProblem, fix_mcp_paths, normalize_session_history,
+};
 pub use plan::{Change, Fork, Step};
 pub use stops::Vanished;
 pub(crate) use volume::HomeVolume;

@@ -21,6 +21,7 @@ const WHOLE: u64 = 4 << 20;
 /// What a file was when it was packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Packed {
+    /// As it was packed.
     pub(crate) mark: Mark,
     /// The time it was given, in seconds.
     pub(crate) mtime: i64,
@@ -120,6 +121,28 @@ impl<'a> Packer<'a> {
 
 fn sending(cause: &io::Error) -> Error {
     Error::new(Code::SyncIn, "your configuration could not be sent into the session").why(cause)
+}
+
+/// A reader that knows the mark of what it gave.
+pub(super) struct Marked<R> {
+    reading: Hashing<R>,
+}
+
+impl<R: Read> Marked<R> {
+    pub(super) fn of(inner: R) -> Self {
+        Self { reading: Hashing { inner, digest: Sha256::new(), seen: 0 } }
+    }
+
+    pub(super) fn mark(self) -> Mark {
+        let sha256 = Digest::from(<[u8; 32]>::from(self.reading.digest.finalize()));
+        Mark { len: self.reading.seen, sha256 }
+    }
+}
+
+impl<R: Read> Read for Marked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reading.read(buffer)
+    }
 }
 
 struct Hashing<R> {

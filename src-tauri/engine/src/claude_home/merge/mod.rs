@@ -8,5 +8,6 @@ mod text;
 mod three_way;
 
 pub(crate) use keys::KeyTable;
+pub(crate) use text::string_spans;
 pub use three_way::KeyChange;
 pub(crate) use three_way::{apply_changes, merge_documents};

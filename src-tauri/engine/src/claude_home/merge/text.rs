@@ -158,6 +158,41 @@ fn insert(document: &str, object: &Value<'_>, entries: &[Entry], key: &str, valu
     }
 }
 
+/// Where in a line of JSON the strings at these paths stand, in their order; `*` is any key. `None`
+/// where the line is not a JSON object.
+pub(crate) fn string_spans(line: &str, paths: &[&[&str]]) -> Option<Vec<Range<usize>>> {
+    serde_json::from_str::<serde::de::IgnoredAny>(line).ok()?;
+    let root = Value { document: line, at: span_of_value(line, skip_space(line, 0)) };
+    if !root.is_object() {
+        return None;
+    }
+    let mut spans = Vec::new();
+    strings_at(&root, paths, &mut spans);
+    spans.sort_by_key(|span| span.start);
+    spans.dedup();
+    Some(spans)
+}
+
+fn strings_at(value: &Value<'_>, paths: &[&[&str]], spans: &mut Vec<Range<usize>>) {
+    for entry in value.entries() {
+        let rests: Vec<_> = paths
+            .iter()
+            .filter_map(|path| path.split_first())
+            .filter(|(first, _)| **first == "*" || **first == entry.key)
+            .map(|(_, rest)| rest)
+            .collect();
+        if rests.is_empty() {
+            continue;
+        }
+        let inner = value.of(&entry);
+        if rests.iter().any(|rest| rest.is_empty()) && inner.text().starts_with('"') {
+            spans.push(entry.value.clone());
+        } else {
+            strings_at(&inner, &rests, spans);
+        }
+    }
+}
+
 fn quoted(key: &str) -> String {
     serde_json::Value::from(key).to_string()
 }

@@ -73,8 +73,13 @@ impl Rig {
         let locations = self.locations();
         let (layout, held) = (Layout::of(&locations).unwrap(), self.held());
         let host = Host { layout: &layout, data_dir: &locations.data_dir, held: &held };
-        let outgoing =
-            Outgoing { session, project: Path::new(PROJECT), vanished: Vanished::Stop, now: Utc::now() };
+        let outgoing = Outgoing {
+            session,
+            project: Path::new(PROJECT),
+            map: &PathMap::default(),
+            vanished: Vanished::Stop,
+            now: Utc::now(),
+        };
         apply_out(&host, &outgoing, base, &collected)
     }
 }

@@ -1,13 +1,17 @@
 //! Collecting from the engine's archive of a session's home: everything is read, and what both sides
 //! agreed on is passed over.
 
-use super::{Collected, Content, Found, Lines, Moment, Names, Source, stage};
+use super::{
+    Collected, Content, Found, Lines, Moment, Names, Source,
+    host_form::{host_name, to_host_form},
+    stage,
+};
 use crate::{
     claude_home::{Class, Outward},
     container::{ArchiveLimits, Refused},
     error_handling::{Code, Error, IoContext, Result},
     keychain::Sensitive,
-    sync::{Excluded, HomeVolume, Layout, REPLICA, base::Agreed},
+    sync::{Excluded, HomeVolume, Layout, PathMap, REPLICA, base::Agreed},
 };
 use drydock_inside::Mark;
 use std::{
@@ -23,6 +27,7 @@ struct Reading {
     layout: Layout,
     base: HashMap<String, Agreed>,
     excluded: Excluded,
+    map: PathMap,
     moment: Moment,
     names: Names,
     seen: usize,
@@ -40,6 +45,7 @@ impl Collected {
             layout: source.layout.clone(),
             base: source.base.clone(),
             excluded: source.excluded.clone(),
+            map: source.map.clone(),
             moment: source.moment,
             names: Names::default(),
             seen: 0,
@@ -80,6 +86,7 @@ impl Collected {
         volume: &mut HomeVolume,
         layout: &Layout,
         scratch: &Path,
+        map: &PathMap,
         wanted: Vec<String>,
     ) -> Result<Vec<(String, Mark)>> {
         let source = Source {
@@ -87,13 +94,16 @@ impl Collected {
             base: &HashMap::new(),
             limits: ArchiveLimits { file: u64::MAX, total: u64::MAX, entries: u64::MAX },
             excluded: &Excluded::default(),
+            map,
             moment: Moment::Finished,
             whole: &[],
         };
         let collected = Self::from_archive(volume, &source, scratch).await?;
         let wanted: HashSet<_> = wanted.into_iter().collect();
         let marks = collected.files.iter().filter_map(|found| match &found.content {
-            Content::Whole { mark, .. } if wanted.contains(&found.name) => Some((found.name.clone(), *mark)),
+            Content::Whole { mark, .. } if wanted.contains(&found.name) => {
+                Some((found.name.clone(), found.translated.unwrap_or(*mark)))
+            }
             _ => None,
         });
         Ok(marks.collect())
@@ -102,6 +112,7 @@ impl Collected {
 
 impl Reading {
     fn take(&mut self, name: String, reader: &mut dyn Read) -> Result<()> {
+        let name = host_name(&self.layout, &self.map, name);
         let Some(class) = self.layout.class(&name) else { return Ok(()) };
         if class == Class::Credentials {
             let mut content = Vec::new();
@@ -123,15 +134,17 @@ impl Reading {
         let grows = matches!(class.outward(), Outward::Append | Outward::AddLines);
         let lines = if grows && self.moment == Moment::Running { Lines::Whole } else { Lines::All };
         let mark = stage(reader, &staged, lines)?;
-        let same = agreed.is_some_and(|agreed| agreed.len == mark.len && agreed.digest == Some(mark.sha256));
+        let same = agreed.is_some_and(|agreed| agreed.is_session_form(&mark));
         if same || (mark.len == 0 && grows) {
             return fs::remove_file(&staged).context("remove", &staged);
         }
         if class == Class::Unknown {
             self.collected.unknown.push(name.clone());
         }
-        let content = Content::Whole { staged, mark };
-        self.collected.files.push(Found { name, content, sign: None, mode: 0o600 });
+        let host_form = to_host_form(&self.map, class, &self.layout.path(&name), agreed, &staged)?;
+        let translated = host_form.map(|_| mark);
+        let content = Content::Whole { staged, mark: host_form.unwrap_or(mark) };
+        self.collected.files.push(Found { name, content, sign: None, mode: 0o600, translated });
         Ok(())
     }
 }

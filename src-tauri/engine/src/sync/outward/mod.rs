@@ -4,12 +4,14 @@
 //! is there, and only what changed is read. Otherwise the engine's archive of the whole is read.
 
 mod archive;
+mod host_form;
 mod names;
 mod stream;
 
+pub(crate) use host_form::session_name;
 pub(crate) use names::Names;
 
-use super::{Layout, base::Agreed, exclude::Excluded};
+use super::{Layout, PathMap, base::Agreed, exclude::Excluded};
 use crate::{
     container::{ArchiveLimits, Refused},
     error_handling::{Error, IoContext, Result},
@@ -42,6 +44,8 @@ pub(crate) struct Source<'a> {
     pub(crate) limits: ArchiveLimits,
     /// What the user keeps out of every sync.
     pub(crate) excluded: &'a Excluded,
+    /// Where the session has the host's folders.
+    pub(crate) map: &'a PathMap,
     pub(crate) moment: Moment,
     /// Files to read whole, whatever their signs say.
     pub(crate) whole: &'a [String],
@@ -58,6 +62,8 @@ pub(crate) struct Found {
     pub(crate) sign: Option<Sign>,
     /// Its permission bits.
     pub(crate) mode: u32,
+    /// The session's form of it, where that is another.
+    pub(crate) translated: Option<Mark>,
 }
 
 /// What was read of a file.
@@ -123,7 +129,13 @@ impl Collected {
             let staged = collected.next_place();
             let mark = stage(&mut &content[..], &staged, Lines::All).unwrap();
             let content = Content::Whole { staged, mark };
-            collected.files.push(Found { name: (*name).to_owned(), content, sign: None, mode: 0o600 });
+            collected.files.push(Found {
+                name: (*name).to_owned(),
+                content,
+                sign: None,
+                mode: 0o600,
+                translated: None,
+            });
         }
         collected
     }

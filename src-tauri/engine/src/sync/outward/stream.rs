@@ -1,7 +1,11 @@
 //! Collecting through the program beside a session's home: it tells what is there, and only what
 //! changed is read; of a file that grew only its end.
 
-use super::{Collected, Content, Found, Lines, Moment, Names, Source, stage};
+use super::{
+    Collected, Content, Found, Lines, Moment, Names, Source,
+    host_form::{host_name, to_host_form},
+    stage,
+};
 use crate::{
     claude_home::{Class, Outward, skipped_folders},
     container::{Refusal, Refused},
@@ -41,7 +45,9 @@ impl Collected {
         }
         let mut names = Names::default();
         let (mut seen, mut total) = (HashSet::new(), 0_u64);
-        for entry in entries {
+        for mut entry in entries {
+            let there = entry.name.clone();
+            entry.name = host_name(source.layout, source.map, entry.name);
             let Some(class) = source.layout.class(&entry.name) else { continue };
             if class == Class::Credentials {
                 collected.credentials = read_login(inside, &entry).await?;
@@ -81,7 +87,7 @@ impl Collected {
             if class == Class::Unknown {
                 collected.unknown.push(entry.name.clone());
             }
-            collected.take(inside, source, class, entry).await?;
+            collected.take(inside, source, class, entry, &there).await?;
         }
         collected.known = source.base.len();
         collected.gone =
@@ -95,10 +101,12 @@ impl Collected {
         source: &Source<'_>,
         class: Class,
         entry: Entry,
+        there: &str,
     ) -> Result<()> {
         let grows = matches!(class.outward(), Outward::Append | Outward::AddLines);
         let lines = if grows && source.moment == Moment::Running { Lines::Whole } else { Lines::All };
         if class.outward() == Outward::Append
+            && source.map.is_identity()
             && !source.whole.contains(&entry.name)
             && let Some(found) = self.take_tail(inside, source, &entry, lines).await?
         {
@@ -106,10 +114,10 @@ impl Collected {
             return Ok(());
         }
         let read = self.next_place();
-        let Some((mark, sign)) = fetch(inside, &entry, 0, &read, lines).await? else { return Ok(()) };
+        let Some((mark, sign)) = fetch(inside, there, &entry, 0, &read, lines).await? else { return Ok(()) };
         let sign = (mark.len == sign.len).then_some(sign);
         let agreed = source.base.get(&entry.name);
-        let same = agreed.is_some_and(|agreed| agreed.len == mark.len && agreed.digest == Some(mark.sha256));
+        let same = agreed.is_some_and(|agreed| agreed.is_session_form(&mark));
         if same || (mark.len == 0 && grows) {
             if let Some(sign) = sign.filter(|_| same) {
                 self.looked_at.push((entry.name, sign));
@@ -117,11 +125,15 @@ impl Collected {
             return fs::remove_file(&read).context("remove", &read);
         }
         let mode = entry.sign.mode & 0o777;
+        let host_form = to_host_form(source.map, class, &source.layout.path(&entry.name), agreed, &read)?;
+        let translated = host_form.map(|_| mark);
+        let mark = host_form.unwrap_or(mark);
         self.files.push(Found {
             name: entry.name,
             content: Content::Whole { staged: read, mark },
             sign,
             mode,
+            translated,
         });
         Ok(())
     }
@@ -151,7 +163,7 @@ impl Collected {
             return Ok(None);
         }
         let staged = self.next_place();
-        let Some((mark, sign)) = fetch(inside, entry, at, &staged, lines).await? else {
+        let Some((mark, sign)) = fetch(inside, &entry.name, entry, at, &staged, lines).await? else {
             return Ok(Some(None));
         };
         if mark.len == 0 {
@@ -159,7 +171,13 @@ impl Collected {
         }
         let sign = (at + mark.len == sign.len).then_some(sign);
         let content = Content::Tail { staged, at, len: mark.len };
-        Ok(Some(Some(Found { name: entry.name.clone(), content, sign, mode: entry.sign.mode & 0o777 })))
+        Ok(Some(Some(Found {
+            name: entry.name.clone(),
+            content,
+            sign,
+            mode: entry.sign.mode & 0o777,
+            translated: None,
+        })))
     }
 }
 
@@ -172,6 +190,7 @@ fn is_told(source: &Source<'_>, name: &str) -> bool {
 /// Reads a file from a byte on into `to`. `None` when it is gone by now.
 async fn fetch(
     inside: &mut Inside,
+    there: &str,
     entry: &Entry,
     from: u64,
     to: &Path,
@@ -181,7 +200,7 @@ async fn fetch(
     const MEANWHILE: u64 = 1 << 30;
     let raw = to.with_extension("raw");
     let mut file = File::create_new(&raw).context("write", &raw)?;
-    let sign = inside.read(&entry.name, from, entry.sign.len.saturating_add(MEANWHILE), &mut file).await?;
+    let sign = inside.read(there, from, entry.sign.len.saturating_add(MEANWHILE), &mut file).await?;
     drop(file);
     let mark = match sign {
         Some(_) => Some(stage(&mut File::open(&raw).context("read", &raw)?, to, lines)?),
