@@ -8,6 +8,8 @@ mod append;
 pub mod digest;
 pub mod disk;
 mod mark;
+#[cfg(target_os = "linux")]
+mod notes;
 mod place;
 pub mod protocol;
 pub mod scan;
@@ -17,4 +19,4 @@ pub mod serve;
 pub use append::{Appended, append};
 pub use digest::Window;
 pub use mark::{Digest, Mark, Sign};
-pub use place::{Before, Placed, Staged, place};
+pub use place::{Before, Placed, Staged, place, recover};

@@ -187,6 +187,37 @@ pub fn place(mut staged: Staged, target: &Path, before: Before) -> io::Result<Pl
     )))
 }
 
+/// Finishes or undoes a placing whose process was killed, by what the files hold: a staged file with
+/// the new content was not exchanged; one with the old was; any other is another program's version
+/// that came out, which goes back unless that program has written again since. Gives back versions
+/// that it replaced itself; the caller's to keep or remove.
+///
+/// # Errors
+/// When a file cannot be read or moved.
+pub fn recover(staged: &Path, target: &Path, before: Option<Mark>, after: Mark) -> io::Result<Vec<PathBuf>> {
+    let Some(out) = mark_if_there(staged)? else { return Ok(Vec::new()) };
+    if out == after || Some(out) == before {
+        return disk::remove_file(staged).map(|()| Vec::new());
+    }
+    if mark_if_there(target)? != Some(after) {
+        return Ok(vec![staged.to_path_buf()]);
+    }
+    match place(Staged::adopt(staged)?, target, Before::Holds(after))? {
+        Placed::Done { displaced } => {
+            displaced.map_or(Ok(()), |ours| disk::remove_file(&ours)).map(|()| Vec::new())
+        }
+        Placed::Surprise { kept } => Ok(kept),
+    }
+}
+
+fn mark_if_there(path: &Path) -> io::Result<Option<Mark>> {
+    match mark_of(path) {
+        Ok(mark) => Ok(Some(mark)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(cause),
+    }
+}
+
 /// For file systems that cannot exchange: the old version gets a second name, is looked at, and the
 /// new one takes its place. A program that writes in the moment between is not noticed.
 fn place_by_link(mut staged: Staged, target: &Path, expected: Mark) -> io::Result<Placed> {

@@ -19,6 +19,8 @@ pub const CHUNK: usize = 256 << 10;
 pub enum Request {
     /// Who is there: answered by [`Reply::Hello`].
     Hello,
+    /// Finish what a killed process left, now that no other is at work: answered by [`Reply::Done`].
+    Recover,
     /// What is at these names: answered by [`Reply::Entries`] until [`Reply::Done`].
     Scan {
         /// Files or folders.
@@ -79,7 +81,7 @@ pub enum Reply {
     },
     /// Some of what is there.
     Entries(Vec<Entry>),
-    /// The end of entries.
+    /// The end of entries, or of a recovery.
     Done {
         /// Whether there were more than were asked for.
         more: bool,

@@ -1,7 +1,9 @@
 //! The program's side of the stream.
 
 use crate::{
-    Appended, Before, Mark, Placed, Sign, Staged, append, digest, disk, place,
+    Appended, Before, Mark, Placed, Sign, Staged, append, digest, disk,
+    notes::{Note, recover_all},
+    place,
     protocol::{CHUNK, FaultKind, Outcome, Reply, Request, VERSION, receive, send},
     scan::{Entry, scan},
 };
@@ -29,6 +31,10 @@ pub fn serve(root: &Path, mut from: impl Read, to: impl Write) -> io::Result<()>
     while let Some(request) = receive::<Request>(&mut from)? {
         let answered = match request {
             Request::Hello => send(&mut to, &Reply::Hello { version: VERSION, replica: root.replica() }),
+            Request::Recover => match recover_all(&root.path) {
+                Ok(()) => send(&mut to, &Reply::Done { more: false }),
+                Err(cause) => send(&mut to, &fault(&cause)),
+            },
             Request::Scan { tops, skip, most } => root.scan(&tops, &skip, most, &mut to),
             Request::Marks(wanted) => {
                 let marks = wanted.iter().map(|(name, len)| root.mark(name, *len).ok()).collect();
@@ -166,12 +172,21 @@ impl Root {
         content.check(staged.mark())?;
         // Whatever the mask took away.
         fs::set_permissions(staged.path(), Permissions::from_mode(mode & 0o777))?;
-        match place(staged, &target, before.map_or(Before::Nothing, Before::Holds))? {
+        let own_name = staged.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let note = Note { name: name.to_owned(), staged: own_name, before, after: staged.mark() };
+        let note = note.write(&self.path)?;
+        let outcome = Self::place(staged, &target, before)?;
+        disk::remove_file(&note)?;
+        Ok(outcome)
+    }
+
+    fn place(staged: Staged, target: &Path, before: Option<Mark>) -> io::Result<Outcome> {
+        match place(staged, target, before.map_or(Before::Nothing, Before::Holds))? {
             Placed::Done { displaced } => {
                 if let Some(old) = displaced {
                     disk::remove_file(&old)?;
                 }
-                Ok(Outcome::Done(Sign::of(&fs::metadata(&target)?)))
+                Ok(Outcome::Done(Sign::of(&fs::metadata(target)?)))
             }
             Placed::Surprise { kept } => {
                 // Versions that the session's own program has replaced itself.

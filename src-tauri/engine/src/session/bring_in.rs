@@ -80,6 +80,7 @@ impl Sessions {
                 }
             })
             .await?;
+        inside.recover().await?;
         let (mut report, mut news) = (InReport::default(), News::default());
         for one in incoming {
             let brought = match &one.content {

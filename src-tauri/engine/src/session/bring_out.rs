@@ -196,7 +196,9 @@ impl Sessions {
             Some(open) => open,
             None => volume.insert(self.open_volume(record).await?),
         };
+        let begun = std::time::Instant::now();
         let report = self.bring_out(record, open, Moment::Running, Vanished::Stop).await?;
+        tracing::debug!(session = %record.id, took = ?begun.elapsed(), "looked for what a session wrote");
         if !report.is_empty() {
             tracing::info!(
                 session = %record.id, created = report.created.len(), updated = report.updated.len(),

@@ -9,7 +9,7 @@ use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::create_private_dir,
 };
-use drydock_inside::{Before, Mark, Placed, Staged, digest, disk, place};
+use drydock_inside::{Mark, disk};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -91,36 +91,11 @@ pub(crate) fn recover_journals(data_dir: &Path) -> Result<()> {
 fn recover(rescued: &Path, deed: &Deed) -> Result<()> {
     match deed {
         Deed::Place { staged, target, before, after } => {
-            recover_place(rescued, staged, target, *before, *after)
+            let kept = drydock_inside::recover(staged, target, *before, *after).context("finish", target)?;
+            kept.iter().try_for_each(|path| rescue(rescued, path))
         }
         Deed::Append { target, at, tail, skip } => recover_append(target, *at, tail, *skip),
     }
-}
-
-fn recover_place(
-    rescued: &Path,
-    staged: &Path,
-    target: &Path,
-    before: Option<Mark>,
-    after: Mark,
-) -> Result<()> {
-    let Some(out) = mark_if_there(staged)? else { return Ok(()) };
-    if out == after || Some(out) == before {
-        // Not exchanged, and the next sync does it anew; or exchanged as planned, and the old version
-        // is in the backup.
-        return disk::remove_file(staged).context("remove", staged);
-    }
-    // Another program wrote between the look and the exchange. What it wrote goes back, unless it has
-    // written again since.
-    if mark_if_there(target)? == Some(after) {
-        let theirs = Staged::adopt(staged).context("read", staged)?;
-        return match place(theirs, target, Before::Holds(after)).context("write", target)? {
-            Placed::Done { displaced: Some(ours) } => disk::remove_file(&ours).context("remove", &ours),
-            Placed::Done { displaced: None } => Ok(()),
-            Placed::Surprise { kept } => kept.iter().try_for_each(|path| rescue(rescued, path)),
-        };
-    }
-    rescue(rescued, staged)
 }
 
 /// Keeps a version that another program wrote and then replaced itself while Drydock was at the file.
@@ -171,14 +146,6 @@ fn starts_with(whole: &mut File, part: &mut impl Read) -> io::Result<bool> {
             Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
             Err(cause) => return Err(cause),
         }
-    }
-}
-
-fn mark_if_there(path: &Path) -> Result<Option<Mark>> {
-    match digest::mark_of(path) {
-        Ok(mark) => Ok(Some(mark)),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(Error::io("read", path, &cause)),
     }
 }
 

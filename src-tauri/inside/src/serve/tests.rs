@@ -61,7 +61,9 @@ fn only_what_was_seen_is_written_over() {
     assert_eq!(replies[..2], [Reply::Put(Outcome::Surprise), Reply::Put(Outcome::Surprise)]);
     assert!(matches!(replies[2], Reply::Put(Outcome::Done(_))));
     assert_eq!(fs::read_to_string(dir.path().join("a")).unwrap(), "ours");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "nothing is left beside it but Drydock's own folder: {left:?}");
+    assert_eq!(fs::read_dir(dir.path().join(".drydock")).unwrap().count(), 0, "the notes are gone");
 }
 
 #[test]

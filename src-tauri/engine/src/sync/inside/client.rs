@@ -58,6 +58,17 @@ impl Inside {
         Ok(inside)
     }
 
+    /// Finishes what a killed process left in the session. The caller holds the sync lock, so that no
+    /// living one is at work.
+    pub(crate) async fn recover(&mut self) -> Result<()> {
+        self.send(&Request::Recover).await?;
+        match self.receive().await? {
+            Reply::Done { .. } => Ok(()),
+            Reply::Fault { text, .. } => Err(broken(text)),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// What is at these names, at most `most` things; the answer says whether there was more.
     pub(crate) async fn scan(
         &mut self,
@@ -226,7 +237,9 @@ fn broken(why: String) -> Error {
     Error::new(Code::SyncOut, "the program beside the session's home does not work").why(why)
 }
 
+// The program itself is for Linux.
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 

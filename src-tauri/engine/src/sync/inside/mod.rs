@@ -4,6 +4,9 @@
 //! the session's programs do. Still it is taken as a stranger's: its container holds what they wrote.
 
 mod client;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod crash;
 mod program;
 
 pub(crate) use client::{Inside, Put};
