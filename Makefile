@@ -1,4 +1,4 @@
-.PHONY: help run test bench check-macos setup
+.PHONY: help run test bench check-macos setup fuzz
 .DEFAULT_GOAL := help
 
 # The folder make was called in, also with `make -C`: the session's project.
@@ -9,6 +9,7 @@ help:
 	@echo "                   make run ARGS='-- -p \"say hi\"' starts a session with these arguments"
 	@echo "make test          everything that CI checks"
 	@echo "make bench         how fast a session starts, beside a bare docker run"
+	@echo "make fuzz          fuzz the merges, the archive reader and the protocol, ten minutes each"
 	@echo "make check-macos   type-check for macOS from any machine"
 	@echo "make setup         only install what 'run' and 'test' need"
 
@@ -27,3 +28,6 @@ check-macos:
 setup:
 	@scripts/setup.sh run
 	@scripts/setup.sh test
+
+fuzz:
+	@scripts/fuzz.sh $(SECONDS_EACH)

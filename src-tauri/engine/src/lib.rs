@@ -20,6 +20,9 @@ pub mod claude_home;
 pub mod container;
 mod drydock;
 pub mod error_handling;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod image;
 pub mod keychain;
 pub mod paths;

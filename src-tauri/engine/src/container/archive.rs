@@ -183,7 +183,7 @@ where
     read.map_err(|cause| Error::new(Code::Internal, "reading an archive stopped").why(cause))?.map(Some)
 }
 
-fn visit_entries(
+pub(crate) fn visit_entries(
     reader: impl Read,
     limits: ArchiveLimits,
     visit: &mut dyn FnMut(&Path, &mut dyn Read, u64) -> Result<()>,

@@ -10,6 +10,8 @@ mod context;
 mod failure;
 mod ssh;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use archive::visit_entries;
 pub use archive::{ArchiveLimits, Refusal, Refused};
 pub(crate) use archive::{TarSender, read_archive};
 pub use candidates::{Attempt, Candidate, Reason};

@@ -101,7 +101,7 @@ fn ended_or_failed_at_any_deed_a_session_has_each_file_old_or_new() {
                 .into_iter()
                 .flatten()
                 .filter(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"));
-            let staged: Vec<_> = staged.map(|entry| entry.into_path()).collect();
+            let staged: Vec<_> = staged.map(walkdir::DirEntry::into_path).collect();
             assert!(staged.len() <= 1, "{fault} at {deed}: {staged:?}");
         }
         assert!(fault != "kill" || killed > 25, "killed {killed} times only");
