@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How long a session takes to its first output, beside a bare `docker run` of the same image, measured in one run.
+# How long a session takes to its first output, and what sync costs, beside the tools that people would use instead,
+# each measured in one run.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scripts/setup.sh run
@@ -7,3 +8,4 @@ engine_answers || fail "no container engine answers: make run sets one up"
 choose_image_base
 cargo build --release --package drydock-cli
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench launch
+DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench sync

@@ -55,6 +55,10 @@ rust_toolchain() {
   local found
   found=$(rustc --version | cut -d ' ' -f 2)
   at_least "$found" "$rust" || fail "Rust $rust or newer is needed, and here is $found: rustup update"
+  # What runs beside sessions is a Linux program; a Mac builds it with Rust's own linker.
+  if on_macos && has rustup; then
+    rustup --quiet target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+  fi
 }
 
 # Only the app's page needs Node.

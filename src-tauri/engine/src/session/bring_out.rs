@@ -87,6 +87,10 @@ impl Sessions {
                 let (locations, credentials) = (self.locations.clone(), credentials.clone());
                 blocking(move || keep_own_login(&locations, &credentials)).await?;
             }
+            if collected.is_quiet() {
+                report.refused.extend(collected.refused.iter().cloned());
+                return Ok(report);
+            }
             report.add(self.apply(record, collected, vanished).await?);
             if report.again.is_empty() {
                 return Ok(report);
@@ -198,7 +202,12 @@ impl Sessions {
         };
         let begun = std::time::Instant::now();
         let report = self.bring_out(record, open, Moment::Running, Vanished::Stop).await?;
-        tracing::debug!(session = %record.id, took = ?begun.elapsed(), "looked for what a session wrote");
+        tracing::debug!(
+            session = %record.id,
+            microseconds = begun.elapsed().as_micros(),
+            changes = report.created.len() + report.updated.len(),
+            "looked for what a session wrote"
+        );
         if !report.is_empty() {
             tracing::info!(
                 session = %record.id, created = report.created.len(), updated = report.updated.len(),

@@ -140,6 +140,11 @@ impl Collected {
         collected
     }
 
+    /// Whether there is nothing to do, and nothing to wonder at.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.files.is_empty() && self.looked_at.is_empty() && self.gone == 0
+    }
+
     /// Where the next file is staged.
     fn next_place(&mut self) -> PathBuf {
         self.staged += 1;
