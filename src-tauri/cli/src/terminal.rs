@@ -40,6 +40,12 @@ pub(crate) fn reset() {
     let _ = out.flush();
 }
 
+/// Ends bracketed paste, which Claude Code of last year leaves on at its own normal end.
+pub(crate) fn unbracket() {
+    let mut out = io::stdout();
+    let _ = out.write_all(b"\x1b[?2004l").and_then(|()| out.flush());
+}
+
 /// What joins the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Conversation {

@@ -102,7 +102,8 @@ impl Engine {
         let folder = folder.to_str().unwrap();
         let (code, archive) =
             self.exec_raw(session, &["tar", "--create", "--warning=none", "--directory", folder, "."]);
-        assert_eq!(code, 0, "{folder} of {session}: {}", String::from_utf8_lossy(&archive));
+        // 1 says that a file changed while it was read: Claude Code goes on meanwhile.
+        assert!(code <= 1, "{folder} of {session}: {code}, {}", String::from_utf8_lossy(&archive));
         let files: Vec<_> = tar::Archive::new(archive.as_slice())
             .entries()
             .unwrap()

@@ -82,6 +82,9 @@ async fn converse(
         eprintln!("drydock: {id} goes on without this terminal; join it again: drydock attach {id}");
         return Ok(ExitCode::SUCCESS);
     };
+    if interactive {
+        terminal::unbracket();
+    }
     let finished = sessions.finish(attached).await?;
     if finished.state == Finished::Interrupted {
         terminal::reset();

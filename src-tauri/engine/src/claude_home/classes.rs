@@ -3,6 +3,7 @@
 //! Source: the real program's homes, observed over its versions 1.0 to 2.1 (docs/claude-home.md).
 
 use serde::Serialize;
+use std::sync::LazyLock;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -148,26 +149,46 @@ pub fn skipped_folders() -> impl Iterator<Item = &'static str> {
 /// The class of a file, by its name relative to Claude Code's folder, with `/` between the parts.
 #[must_use]
 pub fn class_of(name: &str) -> Class {
+    // Homes have a hundred thousand files: the table is taken apart once.
+    static TABLE: LazyLock<Vec<(Pattern<'static>, Class)>> =
+        LazyLock::new(|| CLASSES.iter().map(|row| (Pattern::read(row.pattern), row.class)).collect());
     let parts: Vec<_> = name.split('/').collect();
-    CLASSES.iter().find(|row| matches(row.pattern, &parts)).map_or(Class::Unknown, |row| row.class)
+    TABLE.iter().find(|(pattern, _)| pattern.matches(&parts)).map_or(Class::Unknown, |(_, class)| *class)
 }
 
 /// Whether a pattern of the table's form matches a name.
 pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
-    matches(pattern, &name.split('/').collect::<Vec<_>>())
+    Pattern::read(pattern).matches(&name.split('/').collect::<Vec<_>>())
 }
 
-fn matches(pattern: &str, parts: &[&str]) -> bool {
-    if let Some(pattern) = pattern.strip_prefix("**/") {
-        return parts.last().is_some_and(|last| matches_name(pattern, last));
+/// A pattern of the table.
+enum Pattern<'t> {
+    /// A name in any folder.
+    Anywhere(&'t str),
+    /// A folder with all in it.
+    Below(Vec<&'t str>),
+    /// One name.
+    Exactly(Vec<&'t str>),
+}
+
+impl<'t> Pattern<'t> {
+    fn read(text: &'t str) -> Self {
+        match (text.strip_prefix("**/"), text.strip_suffix('/')) {
+            (Some(name), _) => Self::Anywhere(name),
+            (None, Some(folder)) => Self::Below(folder.split('/').collect()),
+            (None, None) => Self::Exactly(text.split('/').collect()),
+        }
     }
-    let (pattern, folder) = match pattern.strip_suffix('/') {
-        Some(folder) => (folder, true),
-        None => (pattern, false),
-    };
-    let wanted: Vec<_> = pattern.split('/').collect();
-    let long_enough = if folder { parts.len() > wanted.len() } else { parts.len() == wanted.len() };
-    long_enough && wanted.iter().zip(parts).all(|(pattern, part)| matches_name(pattern, part))
+
+    fn matches(&self, parts: &[&str]) -> bool {
+        let all =
+            |wanted: &[&str]| wanted.iter().zip(parts).all(|(pattern, part)| matches_name(pattern, part));
+        match self {
+            Self::Anywhere(name) => parts.last().is_some_and(|last| matches_name(name, last)),
+            Self::Below(wanted) => parts.len() > wanted.len() && all(wanted),
+            Self::Exactly(wanted) => parts.len() == wanted.len() && all(wanted),
+        }
+    }
 }
 
 fn matches_name(pattern: &str, name: &str) -> bool {

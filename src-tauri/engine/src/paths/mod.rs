@@ -19,7 +19,7 @@ pub struct Locations {
     pub config_dir_moved: bool,
     /// `settings.toml`.
     pub settings_file: PathBuf,
-    /// Drydock's records: sessions, what they kept, which image is current.
+    /// Drydock's records: sessions, what of them waits for the user, which image is current.
     pub data_dir: PathBuf,
     /// What can be downloaded or made again.
     pub cache_dir: PathBuf,
@@ -78,12 +78,6 @@ impl Locations {
     #[must_use]
     pub fn session_dir(&self, id: &str) -> PathBuf {
         self.data_dir.join("sessions").join(id)
-    }
-
-    /// Where changes wait that a session made to things that sync out does not carry.
-    #[must_use]
-    pub fn kept_dir(&self, id: &str) -> PathBuf {
-        self.data_dir.join("kept").join(id)
     }
 }
 

@@ -39,7 +39,9 @@ impl Collected {
             None => vec![config, state],
         };
         let skipped: Vec<_> = skipped_folders().collect();
-        if inside.scan(&tops, &skipped, source.limits.entries, |entry| entries.push(entry)).await? {
+        let all_told =
+            !inside.scan(&tops, &skipped, source.limits.entries, |entry| entries.push(entry)).await?;
+        if !all_told {
             let name = format!("more than {} files", source.limits.entries);
             collected.refused.push(Refused { name, reason: Refusal::TooMany });
         }
@@ -90,8 +92,9 @@ impl Collected {
             collected.take(inside, source, class, entry, &there).await?;
         }
         collected.known = source.base.len();
-        collected.gone =
-            source.base.keys().filter(|name| is_told(source, name) && !seen.contains(*name)).count();
+        let gone = source.base.keys().filter(|name| is_told(source, name) && !seen.contains(*name)).count();
+        // What was not told of is not gone.
+        collected.gone = if all_told { gone } else { 0 };
         Ok(collected)
     }
 
