@@ -1,7 +1,7 @@
 //! Names as a session gives them: which are let through, and which cannot stand side by side.
 
 use crate::container::Refusal;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization;
 
 /// The longest part of a name that file systems take, in bytes.
@@ -12,6 +12,8 @@ const LONGEST: usize = 255;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     folded: HashMap<String, String>,
+    /// Folders that were let through.
+    folders: HashSet<String>,
 }
 
 impl Names {
@@ -22,20 +24,26 @@ impl Names {
             return Err(Refusal::Name);
         }
         // Folders fold as well: `Skills/a` and `skills/b` would end in one folder.
-        let parts: Vec<_> = name.split('/').collect();
-        for end in 1..=parts.len() {
-            let exact = parts[..end].join("/");
-            let known = self.folded.entry(fold(&exact)).or_insert_with(|| exact.clone());
-            if *known != exact {
-                return Err(Refusal::Folds);
+        for (end, _) in name.match_indices('/') {
+            if !self.folders.contains(&name[..end]) {
+                self.unfold(&name[..end])?;
+                self.folders.insert(name[..end].to_owned());
             }
         }
-        Ok(())
+        self.unfold(name)
+    }
+
+    fn unfold(&mut self, exact: &str) -> Result<(), Refusal> {
+        let known = self.folded.entry(fold(exact)).or_insert_with(|| exact.to_owned());
+        if known == exact { Ok(()) } else { Err(Refusal::Folds) }
     }
 }
 
 /// What a disk of macOS makes of a name: one case, composed.
 fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
     name.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
