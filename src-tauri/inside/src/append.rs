@@ -1,6 +1,7 @@
 //! Appending to a file that other programs append to as well.
 
 use crate::{
+    Sign,
     digest::{Window, window_of},
     disk,
 };
@@ -18,8 +19,9 @@ const CHUNK: usize = 8 << 20;
 /// What became of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
-    /// It stands there, flushed.
-    Done,
+    /// It stands there, flushed, and the file has these signs; as long as it is with what was appended,
+    /// so that what another program has appended since then still shows.
+    Done(Sign),
     /// The file is not as long as it was thought to be: nothing was written.
     Moved {
         /// How long it is.
@@ -41,9 +43,13 @@ pub fn append(target: &Path, tail: &mut dyn Read, window: &Window) -> io::Result
     let mut file = OpenOptions::new()
         .read(true)
         .append(true)
-        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
         .open(target)?;
-    let len = file.metadata()?.len();
+    let data = file.metadata()?;
+    if !data.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
+    }
+    let len = data.len();
     if len != window.end {
         return Ok(Appended::Moved { len });
     }
@@ -58,7 +64,7 @@ pub fn append(target: &Path, tail: &mut dyn Read, window: &Window) -> io::Result
         }
         return Err(cause);
     }
-    Ok(Appended::Done)
+    Ok(Appended::Done(Sign { len: len + written, ..Sign::of(&file.metadata()?) }))
 }
 
 fn write_lines(file: &mut File, tail: &mut dyn Read, written: &mut u64) -> io::Result<()> {
@@ -90,7 +96,8 @@ mod tests {
         let target = dir.path().join("t");
         fs::write(&target, "one\n").unwrap();
         let seen = window(&target, 4).unwrap();
-        assert_eq!(append(&target, &mut &b"two\n"[..], &seen).unwrap(), Appended::Done);
+        let done = append(&target, &mut &b"two\n"[..], &seen).unwrap();
+        assert!(matches!(done, Appended::Done(sign) if sign.len == 8), "{done:?}");
         assert_eq!(fs::read_to_string(&target).unwrap(), "one\ntwo\n");
         assert_eq!(append(&target, &mut &b"x"[..], &seen).unwrap(), Appended::Moved { len: 8 });
         fs::write(&target, "ONE\n").unwrap();
@@ -116,7 +123,7 @@ mod tests {
         let mut tail = vec![b'x'; CHUNK + 5];
         tail.extend(b"\nsecond\ntorn");
         let seen = window(&target, 0).unwrap();
-        assert_eq!(append(&target, &mut &tail[..], &seen).unwrap(), Appended::Done);
+        assert!(matches!(append(&target, &mut &tail[..], &seen).unwrap(), Appended::Done(_)));
         assert_eq!(fs::read(&target).unwrap(), tail);
     }
 }

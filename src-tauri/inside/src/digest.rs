@@ -1,11 +1,13 @@
 //! Digests of files and of parts of them.
 
 use crate::{Digest, Mark, Sign};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -29,7 +31,7 @@ pub struct Window {
 pub fn mark_of(path: &Path) -> io::Result<Mark> {
     const ROUNDS: usize = 16;
     for _ in 0..ROUNDS {
-        let mut file = File::open(path)?;
+        let mut file = open(path)?;
         let before = Sign::of(&file.metadata()?);
         let mark = read(&mut file)?;
         if Sign::of(&file.metadata()?) == before {
@@ -44,7 +46,7 @@ pub fn mark_of(path: &Path) -> io::Result<Mark> {
 /// # Errors
 /// When it cannot be read.
 pub fn prefix_mark(path: &Path, len: u64) -> io::Result<Mark> {
-    read(&mut File::open(path)?.take(len))
+    read(&mut open(path)?.take(len))
 }
 
 /// What stands before byte `end` of a file.
@@ -52,7 +54,18 @@ pub fn prefix_mark(path: &Path, len: u64) -> io::Result<Mark> {
 /// # Errors
 /// When it cannot be read, or is shorter.
 pub fn window(path: &Path, end: u64) -> io::Result<Window> {
-    window_of(&mut File::open(path)?, end)
+    window_of(&mut open(path)?, end)
+}
+
+/// Opens a plain file. Anything else is refused: a pipe would block, and a device has no end.
+fn open(path: &Path) -> io::Result<File> {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(nonblocking).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"))
+    }
 }
 
 /// What stands before byte `end` of an open file.

@@ -12,6 +12,8 @@ mod mark;
 mod notes;
 mod place;
 pub mod protocol;
+#[cfg(target_os = "linux")]
+mod root;
 pub mod scan;
 #[cfg(target_os = "linux")]
 pub mod serve;

@@ -2,7 +2,7 @@
 //! with what is there, and what came out is looked at before it is let go.
 
 use crate::{
-    Mark,
+    Mark, Sign,
     digest::{self, mark_of},
     disk,
 };
@@ -20,6 +20,8 @@ const ROUNDS: usize = 64;
 pub struct Staged {
     path: PathBuf,
     mark: Mark,
+    /// Its signs when it was written.
+    sign: Sign,
     /// Whether it is this value's to remove.
     own: bool,
 }
@@ -33,10 +35,12 @@ impl Staged {
         let path = folder.join(format!(".drydock-{}.tmp", random_name()?));
         let mut file = disk::create(&path, mode)?;
         // From here on the file is removed when anything fails.
-        let mut staged = Self { path, mark: digest::read(&mut io::empty())?, own: true };
+        let (mark, sign) = (digest::read(&mut io::empty())?, Sign::of(&file.metadata()?));
+        let mut staged = Self { path, mark, sign, own: true };
         let mut copy = Copy { from: content, to: &mut file };
         staged.mark = digest::read(&mut copy)?;
         disk::sync(&file)?;
+        staged.sign = Sign::of(&file.metadata()?);
         Ok(staged)
     }
 
@@ -45,7 +49,9 @@ impl Staged {
     /// # Errors
     /// When it cannot be read.
     pub fn adopt(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_path_buf(), mark: mark_of(path)?, own: true })
+        let mark = mark_of(path)?;
+        let sign = Sign::of(&fs::symlink_metadata(path)?);
+        Ok(Self { path: path.to_path_buf(), mark, sign, own: true })
     }
 
     /// Where it is.
@@ -58,6 +64,13 @@ impl Staged {
     #[must_use]
     pub fn mark(&self) -> Mark {
         self.mark
+    }
+
+    /// Its signs in its place. What another program has written there since then is not taken for
+    /// ours: the inode, or the length and time of the last write, are then others.
+    fn sign_at(&self, target: &Path) -> io::Result<Sign> {
+        let there = Sign::of(&fs::symlink_metadata(target)?);
+        Ok(Sign { len: self.sign.len, mtime_ns: self.sign.mtime_ns, inode: self.sign.inode, ..there })
     }
 }
 
@@ -107,6 +120,8 @@ pub enum Placed {
     Done {
         /// What was there before, under the staged file's name; the caller's to keep or remove.
         displaced: Option<PathBuf>,
+        /// The placed file's signs, as it was when it got there.
+        sign: Sign,
     },
     /// Another program was quicker: its newest version is in the place, and ours is gone.
     Surprise {
@@ -130,8 +145,9 @@ pub fn place(mut staged: Staged, target: &Path, before: Before) -> io::Result<Pl
         return match disk::rename_no_replace(&staged.path, target) {
             Ok(()) => {
                 staged.own = false;
+                let sign = staged.sign_at(target)?;
                 disk::sync_folder(folder)?;
-                Ok(Placed::Done { displaced: None })
+                Ok(Placed::Done { displaced: None, sign })
             }
             Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
                 Ok(Placed::Surprise { kept: Vec::new() })
@@ -163,8 +179,9 @@ pub fn place(mut staged: Staged, target: &Path, before: Before) -> io::Result<Pl
     staged.own = false;
     let mut out = mark_of(&staged.path)?;
     if out == expected {
+        let sign = staged.sign_at(target)?;
         disk::sync_folder(folder)?;
-        return Ok(Placed::Done { displaced: Some(staged.path.clone()) });
+        return Ok(Placed::Done { displaced: Some(staged.path.clone()), sign });
     }
     let mut put = staged.mark;
     for _ in 0..ROUNDS {
@@ -203,7 +220,7 @@ pub fn recover(staged: &Path, target: &Path, before: Option<Mark>, after: Mark) 
         return Ok(vec![staged.to_path_buf()]);
     }
     match place(Staged::adopt(staged)?, target, Before::Holds(after))? {
-        Placed::Done { displaced } => {
+        Placed::Done { displaced, .. } => {
             displaced.map_or(Ok(()), |ours| disk::remove_file(&ours)).map(|()| Vec::new())
         }
         Placed::Surprise { kept } => Ok(kept),
@@ -232,8 +249,9 @@ fn place_by_link(mut staged: Staged, target: &Path, expected: Mark) -> io::Resul
     }
     disk::rename(&staged.path, target)?;
     staged.own = false;
+    let sign = staged.sign_at(target)?;
     disk::sync_folder(folder)?;
-    Ok(Placed::Done { displaced: Some(spare) })
+    Ok(Placed::Done { displaced: Some(spare), sign })
 }
 
 #[cfg(test)]

@@ -5,17 +5,15 @@ use crate::{
     notes::{Note, recover_all},
     place,
     protocol::{CHUNK, FaultKind, Outcome, Reply, Request, VERSION, receive, send},
+    root::{Missing, Root, components},
     scan::{Entry, scan},
 };
-use rustix::{
-    fs::{Mode, OFlags, ResolveFlags, openat2},
-    io::Errno,
-};
+use rustix::io::Errno;
 use std::{
     fs::{self, File, Permissions},
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
-    path::{Component, Path, PathBuf},
+    path::Path,
 };
 
 /// The marker of a session's home, below the root.
@@ -26,12 +24,12 @@ pub const REPLICA: &str = ".drydock/replica";
 /// # Errors
 /// When the stream breaks. What is wrong with a single file is answered, not returned.
 pub fn serve(root: &Path, mut from: impl Read, to: impl Write) -> io::Result<()> {
-    let root = Root { dir: File::open(root)?, path: root.to_path_buf() };
+    let root = Root::open_at(root)?;
     let mut to = BufWriter::with_capacity(CHUNK + 64, to);
     while let Some(request) = receive::<Request>(&mut from)? {
         let answered = match request {
             Request::Hello => send(&mut to, &Reply::Hello { version: VERSION, replica: root.replica() }),
-            Request::Recover => match recover_all(&root.path) {
+            Request::Recover => match recover_all(&root) {
                 Ok(()) => send(&mut to, &Reply::Done { more: false }),
                 Err(cause) => send(&mut to, &fault(&cause)),
             },
@@ -85,20 +83,7 @@ fn fault(cause: &io::Error) -> Reply {
     Reply::Fault { kind, text: cause.to_string() }
 }
 
-struct Root {
-    dir: File,
-    path: PathBuf,
-}
-
 impl Root {
-    /// Opens a plain file below the root. Links are followed nowhere, and a pipe does not block.
-    fn open(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let file = File::from(openat2(&self.dir, name, flags, Mode::empty(), resolve)?);
-        if file.metadata()?.is_file() { Ok(file) } else { Err(refused("it is no plain file")) }
-    }
-
     fn replica(&self) -> Option<String> {
         let mut text = String::new();
         self.open(REPLICA).ok()?.take(200).read_to_string(&mut text).ok()?;
@@ -122,7 +107,7 @@ impl Root {
         };
         for top in tops {
             if components(top).is_ok() {
-                scan(&self.path, top, skip, &mut visit)?;
+                scan(self.path(), top, skip, &mut visit)?;
             }
         }
         if !batch.is_empty() {
@@ -163,30 +148,26 @@ impl Root {
         before: Option<Mark>,
         content: &mut Content<'_>,
     ) -> io::Result<Outcome> {
-        let target = self.target(name)?;
-        let folder = target.parent().unwrap_or(&self.path);
-        if !folder.is_dir() {
-            disk::create_folder(folder)?;
-        }
-        let staged = Staged::write(folder, mode & 0o777, content)?;
+        let (folder, target) = self.target(name, Missing::Make)?;
+        let staged = Staged::write(&folder.path(), mode & 0o777, content)?;
         content.check(staged.mark())?;
         // Whatever the mask took away.
         fs::set_permissions(staged.path(), Permissions::from_mode(mode & 0o777))?;
         let own_name = staged.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         let note = Note { name: name.to_owned(), staged: own_name, before, after: staged.mark() };
-        let note = note.write(&self.path)?;
+        let note = note.write(self)?;
         let outcome = Self::place(staged, &target, before)?;
-        disk::remove_file(&note)?;
+        note.remove()?;
         Ok(outcome)
     }
 
     fn place(staged: Staged, target: &Path, before: Option<Mark>) -> io::Result<Outcome> {
         match place(staged, target, before.map_or(Before::Nothing, Before::Holds))? {
-            Placed::Done { displaced } => {
+            Placed::Done { displaced, sign } => {
                 if let Some(old) = displaced {
                     disk::remove_file(&old)?;
                 }
-                Ok(Outcome::Done(Sign::of(&fs::metadata(target)?)))
+                Ok(Outcome::Done(sign))
             }
             Placed::Surprise { kept } => {
                 // Versions that the session's own program has replaced itself.
@@ -197,41 +178,15 @@ impl Root {
     }
 
     fn append(&self, name: &str, window: &digest::Window, content: &mut Content<'_>) -> io::Result<Outcome> {
-        let target = self.target(name)?;
+        let (folder, target) = self.target(name, Missing::Fail)?;
         // All of it is there and is what was sent before any of it is written.
-        let mut all = Vec::new();
-        content.read_to_end(&mut all)?;
-        content.check(digest::read(&mut &all[..])?)?;
-        Ok(match append(&target, &mut &all[..], window)? {
-            Appended::Done => Outcome::Done(Sign::of(&fs::metadata(&target)?)),
+        let all = Staged::write(&folder.path(), 0o600, content)?;
+        content.check(all.mark())?;
+        Ok(match append(&target, &mut File::open(all.path())?, window)? {
+            Appended::Done(sign) => Outcome::Done(sign),
             Appended::Moved { .. } | Appended::Differs => Outcome::Surprise,
         })
     }
-
-    /// Where a name is: below the root, and not through a link.
-    fn target(&self, name: &str) -> io::Result<PathBuf> {
-        let mut path = self.path.clone();
-        for part in components(name)? {
-            if fs::symlink_metadata(&path).is_ok_and(|data| data.is_symlink()) {
-                return Err(refused("a link is in the way"));
-            }
-            path.push(part);
-        }
-        Ok(path)
-    }
-}
-
-fn components(name: &str) -> io::Result<Vec<&str>> {
-    let path = Path::new(name);
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-    if name.is_empty() || !plain || name.contains('\0') {
-        return Err(refused("it is not a name below the root"));
-    }
-    Ok(name.split('/').collect())
-}
-
-fn refused(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// Content that comes in on the stream.

@@ -128,7 +128,7 @@ impl Sessions {
                 return Ok(if merged.conflicts.is_empty() { Brought::Same } else { Brought::Differs });
             };
             let before = digest::read(&mut &now[..]).context("read", one.name.as_ref())?;
-            if let Put::Done(_) = inside.put(&one.name, 0o600, Some(before), &mut &fresh[..]).await? {
+            if let Put::Done { .. } = inside.put(&one.name, 0o600, Some(before), &mut &fresh[..]).await? {
                 news.documents.push((one.name.clone(), both));
                 return Ok(if merged.conflicts.is_empty() { Brought::Yes } else { Brought::Differs });
             }
@@ -168,9 +168,8 @@ async fn bring_file(
         // As long as it is now: what a writer appends meanwhile goes in another time.
         inside.put(&one.name, one.mode, before, &mut file.take(host.len)).await?
     };
-    let Put::Done(session) = put else { return Ok(Brought::Differs) };
-    let mark = digest::prefix_mark(path, host.len).context("read", path)?;
-    let digest = (!one.grows).then_some(mark.sha256);
+    let Put::Done { sign: session, sent } = put else { return Ok(Brought::Differs) };
+    let digest = (!one.grows).then_some(sent.sha256);
     let agreed =
         Agreed { len: host.len, digest, host: Some(host), session: Some(session), ..Agreed::default() };
     news.files.push((one.name.clone(), agreed));

@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             match planned.decide(&folders, found)? {
-                Decision::Settled => self.agree(found),
+                Decision::Settled => self.agree(found, None),
                 Decision::NeedsWhole => self.report.again.push(found.name.clone()),
                 Decision::Do(change) => steps.push((found, change)),
             }
@@ -342,13 +342,13 @@ impl<'a> Run<'a> {
             Ready::Place { found, staged, target, before } => {
                 let new = matches!(before, Before::Nothing);
                 match place(staged, &target, before).context("write", &target)? {
-                    Placed::Done { displaced } => {
+                    Placed::Done { displaced, sign } => {
                         if let Some(old) = displaced {
                             disk::remove_file(&old).context("remove", &old)?;
                         }
                         let list = if new { &mut self.report.created } else { &mut self.report.updated };
                         list.push(found.name.clone());
-                        self.agree(found);
+                        self.agree(found, Some(sign));
                     }
                     Placed::Surprise { kept } => {
                         kept.iter().try_for_each(|path| rescue(&self.rescued(), path))?;
@@ -357,9 +357,9 @@ impl<'a> Run<'a> {
                 }
             }
             Ready::Append { found, target, tail, skip, window } => {
-                if grow(&target, &tail, skip, &window)? {
+                if let Some(sign) = grow(&target, &tail, skip, &window)? {
                     self.report.updated.push(found.name.clone());
-                    self.agree(found);
+                    self.agree(found, Some(sign));
                 } else {
                     self.report.again.push(found.name.clone());
                 }
@@ -368,7 +368,7 @@ impl<'a> Run<'a> {
                 if add_lines(&target, &staged)? {
                     self.report.updated.push(found.name.clone());
                 }
-                self.agree(found);
+                self.agree(found, None);
             }
             Ready::Fork { found, fork, place: fork_place } => {
                 let grew = match fork_place {
@@ -383,7 +383,7 @@ impl<'a> Run<'a> {
                         }
                     }
                     ForkPlace::Grow { target, rewritten, at } => {
-                        grow(&target, &rewritten, at, &window_at(&target, at)?)?
+                        grow(&target, &rewritten, at, &window_at(&target, at)?)?.is_some()
                     }
                 };
                 self.settle(found, Some(fork.fork.clone()));
@@ -403,7 +403,7 @@ impl<'a> Run<'a> {
             let _lock = documents::lock_for(self.host.layout, &found.name);
             let merged = documents::merge_out(self.host.layout, self.outgoing.map, base, found)?;
             let Some(text) = merged.text() else {
-                return self.merged(found, merged);
+                return self.merged(found, merged, None);
             };
             sweep(folder_of(&target));
             let staged =
@@ -412,11 +412,11 @@ impl<'a> Run<'a> {
             let journal = Journal::begin(self.host.data_dir, &[place_deed(&staged, &target, &before)])?;
             let placed = place(staged, &target, before).context("write", &target);
             match journal.finish(placed)? {
-                Placed::Done { displaced } => {
+                Placed::Done { displaced, sign } => {
                     if let Some(old) = displaced {
                         disk::remove_file(&old).context("remove", &old)?;
                     }
-                    return self.merged(found, merged);
+                    return self.merged(found, merged, Some(sign));
                 }
                 // Claude Code on the host wrote at the same moment: its version is merged with.
                 Placed::Surprise { kept } => {
@@ -429,7 +429,12 @@ impl<'a> Run<'a> {
             .remedy("run the command again"))
     }
 
-    fn merged(&mut self, found: &'a Found, merged: documents::MergedDocument) -> Result<()> {
+    fn merged(
+        &mut self,
+        found: &'a Found,
+        merged: documents::MergedDocument,
+        host: Option<Sign>,
+    ) -> Result<()> {
         let document = found.name.rsplit('/').next().unwrap_or(&found.name);
         self.report.merged.extend(merged.taken().map(|change| format!("{document} {}", change.pointer)));
         for (reason, change) in merged.held() {
@@ -441,7 +446,7 @@ impl<'a> Run<'a> {
         if let Some(document) = merged.into_agreed() {
             self.news.documents.push((found.name.clone(), document));
         }
-        self.agree(found);
+        self.agree(found, host);
         Ok(())
     }
 
@@ -482,8 +487,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Both sides have the same now.
-    fn agree(&mut self, found: &Found) {
+    /// Both sides have the same now; the host's file with this sign, if this run wrote it.
+    fn agree(&mut self, found: &Found, host: Option<Sign>) {
         let grows = self
             .host
             .layout
@@ -493,7 +498,8 @@ impl<'a> Run<'a> {
             Content::Whole { mark, .. } => (mark.len, (!grows).then_some(mark.sha256)),
             Content::Tail { at, len, .. } => (at + len, None),
         };
-        let host = fs::metadata(self.host.layout.path(&found.name)).ok().map(|data| Sign::of(&data));
+        let host = host
+            .or_else(|| fs::metadata(self.host.layout.path(&found.name)).ok().map(|data| Sign::of(&data)));
         let agreed = Agreed {
             len,
             digest,
@@ -601,11 +607,14 @@ fn folder_of(target: &Path) -> &Path {
     target.parent().unwrap_or(Path::new("/"))
 }
 
-/// Appends a tail; `false` when the file is not what it was thought to be.
-fn grow(target: &Path, tail: &Path, skip: u64, window: &Window) -> Result<bool> {
+/// Appends a tail; `None` when the file is not what it was thought to be.
+fn grow(target: &Path, tail: &Path, skip: u64, window: &Window) -> Result<Option<Sign>> {
     let mut from = open(tail)?;
     from.seek(SeekFrom::Start(skip)).context("read", tail)?;
-    Ok(append(target, &mut from, window).context("write", target)? == Appended::Done)
+    Ok(match append(target, &mut from, window).context("write", target)? {
+        Appended::Done(sign) => Some(sign),
+        Appended::Moved { .. } | Appended::Differs => None,
+    })
 }
 
 fn window_at(target: &Path, at: u64) -> Result<Window> {
@@ -666,7 +675,7 @@ fn add_lines(target: &Path, staged: &Path) -> Result<bool> {
             new.insert(0, b'\n');
         }
         let window = window_at(target, host.len() as u64)?;
-        if append(target, &mut &new[..], &window).context("write", target)? == Appended::Done {
+        if let Appended::Done(_) = append(target, &mut &new[..], &window).context("write", target)? {
             return Ok(true);
         }
         // Claude Code here has added prompts of its own meanwhile.

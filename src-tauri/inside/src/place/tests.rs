@@ -24,7 +24,7 @@ fn an_expected_version_is_replaced_and_given_back() {
     let target = dir.path().join("t");
     fs::write(&target, "old").unwrap();
     let placed = place(stage(dir.path(), "new"), &target, Before::Holds(mark("old"))).unwrap();
-    let Placed::Done { displaced: Some(old) } = placed else { panic!("{placed:?}") };
+    let Placed::Done { displaced: Some(old), .. } = placed else { panic!("{placed:?}") };
     assert_eq!(
         (fs::read_to_string(&target).unwrap(), fs::read_to_string(old).unwrap()),
         ("new".into(), "old".into())
@@ -61,6 +61,36 @@ fn links_and_folders_are_never_exchanged() {
     assert_eq!(names(dir.path()).len(), 2);
 }
 
+#[test]
+fn what_is_written_after_the_placing_does_not_pass_for_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("t");
+    let staged = stage(dir.path(), "ours");
+    let before = staged.sign;
+    disk::rename(staged.path(), &target).unwrap();
+    assert_eq!(staged.sign_at(&target).unwrap(), Sign::of(&fs::metadata(&target).unwrap()));
+    // A file of the same length in the same place, and then one written over in place.
+    fs::write(dir.path().join("next"), "them").unwrap();
+    fs::rename(dir.path().join("next"), &target).unwrap();
+    assert_ne!(staged.sign_at(&target).unwrap(), Sign::of(&fs::metadata(&target).unwrap()));
+    let again = stage(dir.path(), "ours");
+    disk::rename(again.path(), &target).unwrap();
+    let later = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(before.mtime_ns.unsigned_abs() + 9);
+    File::options().write(true).open(&target).unwrap().set_modified(later).unwrap();
+    assert_ne!(again.sign_at(&target).unwrap(), Sign::of(&fs::metadata(&target).unwrap()));
+}
+
+#[test]
+fn a_pipe_in_the_place_does_not_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
+    assert!(mark_of(&pipe).is_err());
+    assert!(place(stage(dir.path(), "new"), &pipe, Before::Holds(mark("old"))).is_err());
+    assert!(recover(&pipe, &dir.path().join("t"), None, mark("new")).is_err());
+}
+
 /// Two programs at one file: one replaces it as fast as it can, as Claude Code does, and this one puts
 /// its own versions there. Every version of the other's has to be accounted for: replaced by itself,
 /// in the place, or given back.
@@ -92,7 +122,7 @@ fn no_version_of_a_hammering_writer_is_lost_unseen() {
             round += 1;
             let Ok(seen) = mark_of(&target) else { continue };
             match place(stage(dir.path(), &format!("ours{round}")), &target, Before::Holds(seen)).unwrap() {
-                Placed::Done { displaced } => {
+                Placed::Done { displaced, .. } => {
                     placed += 1;
                     if let Some(path) = displaced {
                         given_back.insert(fs::read_to_string(&path).unwrap());

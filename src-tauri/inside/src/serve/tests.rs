@@ -1,6 +1,7 @@
 use super::*;
 use crate::{Digest, Window, protocol::LONGEST};
 use proptest::prelude::*;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::os::unix::fs::symlink;
 
 fn talk(root: &Path, requests: &[Request]) -> Vec<Reply> {
@@ -75,14 +76,7 @@ fn nothing_outside_the_root_is_reached() {
     fs::write(outside.join("secret"), "secret").unwrap();
     symlink(&outside, root.join("link")).unwrap();
     symlink(outside.join("secret"), root.join("file")).unwrap();
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        root.join("pipe"),
-        rustix::fs::FileType::Fifo,
-        Mode::RUSR | Mode::WUSR,
-        0,
-    )
-    .unwrap();
+    mknodat(CWD, root.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     for name in
         ["link/secret", "file", "../outside/secret", "/etc/passwd", "pipe", "", "a/../../outside/secret"]
     {
@@ -96,6 +90,67 @@ fn nothing_outside_the_root_is_reached() {
     }
     assert_eq!(fs::read_to_string(outside.join("secret")).unwrap(), "secret");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
+}
+
+/// A session can write where Drydock keeps its notes.
+#[test]
+fn planted_notes_reach_nothing_and_keep_nothing_from_being_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, outside) = (dir.path().join("root"), dir.path().join("outside"));
+    let notes = root.join(".drydock");
+    fs::create_dir_all(&notes).unwrap();
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join(".drydock-1.tmp"), "kept").unwrap();
+    symlink(&outside, root.join("link")).unwrap();
+    let mark = digest::read(&mut &b"kept"[..]).unwrap();
+    let note = |name: &str, staged: &str| {
+        let note = Note { name: name.into(), staged: staged.into(), before: None, after: mark };
+        postcard::to_allocvec(&note).unwrap()
+    };
+    fs::write(notes.join("put-1"), note("link/x", ".drydock-1.tmp")).unwrap();
+    fs::write(notes.join("put-2"), note("../outside/x", ".drydock-1.tmp")).unwrap();
+    fs::write(notes.join("put-3"), note("x", "../outside/.drydock-1.tmp")).unwrap();
+    fs::write(notes.join("put-4"), note("x", "work.md")).unwrap();
+    fs::write(root.join("work.md"), "kept").unwrap();
+    mknodat(CWD, notes.join("put-5"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    mknodat(CWD, root.join(".drydock-6.tmp"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    fs::write(notes.join("put-6"), note("x", ".drydock-6.tmp")).unwrap();
+    symlink("/dev/zero", notes.join("put-7")).unwrap();
+    fs::create_dir(notes.join("put-8")).unwrap();
+    // A real one among them: its file was staged, and not yet placed.
+    fs::write(root.join(".drydock-9.tmp"), "kept").unwrap();
+    fs::write(notes.join("put-9"), note("y", ".drydock-9.tmp")).unwrap();
+    assert_eq!(talk(&root, &[Request::Recover]), [Reply::Done { more: false }]);
+    assert_eq!(fs::read_to_string(outside.join(".drydock-1.tmp")).unwrap(), "kept");
+    assert_eq!(fs::read_to_string(root.join("work.md")).unwrap(), "kept");
+    assert!(!root.join(".drydock-9.tmp").exists(), "the real one is finished");
+    let left: Vec<_> = fs::read_dir(&notes).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["put-8"]);
+}
+
+#[test]
+fn a_folder_that_becomes_a_link_leads_nowhere_else() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let dir = tempfile::tempdir().unwrap();
+    let (root, outside) = (dir.path().join("root"), dir.path().join("outside"));
+    fs::create_dir_all(root.join("folder")).unwrap();
+    fs::create_dir_all(&outside).unwrap();
+    symlink(&outside, root.join("link")).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                disk::exchange(&root.join("folder"), &root.join("link")).unwrap();
+            }
+        });
+        for round in 0..2000 {
+            talk(&root, &put(&format!("folder/{round}"), None, "x"));
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    let put = ["folder", "link"].map(|name| root.join(name)).into_iter().find(|path| !path.is_symlink());
+    assert!(fs::read_dir(put.unwrap()).unwrap().count() > 0, "nothing was put at all");
 }
 
 #[test]

@@ -202,7 +202,7 @@ impl HeldChanges {
         let done = ready.into_iter().try_for_each(|(name, target, staged, before)| {
             let before = before.map_or(Before::Nothing, Before::Holds);
             match place(staged, &target, before).context("write", &target)? {
-                Placed::Done { displaced } => {
+                Placed::Done { displaced, .. } => {
                     written.push(name);
                     displaced.map_or(Ok(()), |old| disk::remove_file(&old).context("remove", &old))
                 }

@@ -34,8 +34,13 @@ impl std::fmt::Debug for Inside {
 /// What became of a file that was put into the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Put {
-    /// It is there, with this sign.
-    Done(Sign),
+    /// It is there.
+    Done {
+        /// The file's signs.
+        sign: Sign,
+        /// What was sent.
+        sent: Mark,
+    },
     /// The session has something else there, which stays.
     Differs,
 }
@@ -174,7 +179,7 @@ impl Inside {
     }
 
     async fn send_content(&mut self, name: &str, content: &mut (impl Read + Send)) -> Result<Put> {
-        let mut digest = Sha256::new();
+        let (mut digest, mut len) = (Sha256::new(), 0);
         let mut buffer = vec![0; protocol::CHUNK];
         loop {
             let count =
@@ -183,11 +188,13 @@ impl Inside {
                 break;
             }
             digest.update(&buffer[..count]);
+            len += count as u64;
             self.send(&Request::Chunk(buffer[..count].to_vec())).await?;
         }
-        self.send(&Request::End(Digest::from(<[u8; 32]>::from(digest.finalize())))).await?;
+        let sent = Mark { len, sha256: Digest::from(<[u8; 32]>::from(digest.finalize())) };
+        self.send(&Request::End(sent.sha256)).await?;
         match self.receive().await? {
-            Reply::Put(Outcome::Done(sign)) => Ok(Put::Done(sign)),
+            Reply::Put(Outcome::Done(sign)) => Ok(Put::Done { sign, sent }),
             Reply::Put(Outcome::Surprise) | Reply::Fault { kind: FaultKind::Refused, .. } => Ok(Put::Differs),
             Reply::Fault { kind: FaultKind::Full, text } => {
                 Err(Error::new(Code::DiskFull, format!("the session's home has no room for {name}"))
@@ -262,7 +269,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut inside = beside(dir.path()).await;
         let long = vec![b'x'; 700_000];
-        assert!(matches!(inside.put("a/long", 0o600, None, &mut &long[..]).await.unwrap(), Put::Done(_)));
+        assert!(matches!(inside.put("a/long", 0o600, None, &mut &long[..]).await.unwrap(), Put::Done { .. }));
         assert_eq!(inside.put("a/long", 0o600, None, &mut &b"other"[..]).await.unwrap(), Put::Differs);
         let mut found = Vec::new();
         assert!(!inside.scan(&["a"], &[], 10, |entry| found.push(entry.name)).await.unwrap());
@@ -272,7 +279,10 @@ mod tests {
         assert_eq!((bytes.len(), sign.len), (699_995, 700_000));
         assert!(inside.read("a/none", 0, 1, &mut Vec::new()).await.unwrap().is_none());
         let window = inside.window("a/long", 700_000).await.unwrap().unwrap();
-        assert!(matches!(inside.append("a/long", window, &mut &b"more"[..]).await.unwrap(), Put::Done(_)));
+        assert!(matches!(
+            inside.append("a/long", window, &mut &b"more"[..]).await.unwrap(),
+            Put::Done { .. }
+        ));
         assert_eq!(inside.append("a/long", window, &mut &b"more"[..]).await.unwrap(), Put::Differs);
         let marks = inside.marks(&[("a/long".into(), 3), ("none".into(), 1)]).await.unwrap();
         assert_eq!(marks, [("a/long".to_owned(), drydock_inside::digest::read(&mut &b"xxx"[..]).unwrap())]);
