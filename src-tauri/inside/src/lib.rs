@@ -5,6 +5,7 @@
 //! engine uses the library for the host home. It knows nothing of Claude Code.
 
 mod append;
+pub mod check;
 pub mod digest;
 pub mod disk;
 mod mark;

@@ -1,5 +1,6 @@
 //! `drydock-inside serve ROOT` answers on its standard streams; `drydock-inside wait` does nothing
-//! until it is ended, so that its container runs.
+//! until it is ended, so that its container runs; `drydock-inside check ROOT LIST` compares files with a
+//! list of digests.
 
 use std::process::ExitCode;
 
@@ -17,11 +18,27 @@ fn main() -> ExitCode {
                 }
             }
         }
+        [Some("check"), _, _] => {
+            let list = std::fs::File::open(&arguments[2]).map(std::io::BufReader::new);
+            match list.and_then(|list| drydock_inside::check::differing(arguments[1].as_ref(), list)) {
+                Ok(names) if names.is_empty() => ExitCode::SUCCESS,
+                Ok(names) => {
+                    for name in names {
+                        println!("{}: FAILED", name.escape_debug());
+                    }
+                    ExitCode::FAILURE
+                }
+                Err(cause) => {
+                    println!("drydock-inside: {cause}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
         [Some("wait")] => loop {
             std::thread::park();
         },
         _ => {
-            eprintln!("drydock-inside serve ROOT | wait");
+            eprintln!("drydock-inside serve ROOT | check ROOT LIST | wait");
             ExitCode::from(2)
         }
     }

@@ -12,10 +12,15 @@ refuse() {
 # Each file is compared with the digest it had on the host, by this container's own eyes.
 if [ -f "$own/manifest.sha256" ]; then
     if [ -s "$own/manifest.sha256" ]; then
-        (cd "$HOME" && sha256sum --check --quiet --strict .drydock/manifest.sha256 >"$own/differs" 2>&1) ||
+        if [ -x "$own/inside" ]; then
+            # Several times as quick: on all processors, with their own instructions for digests.
+            "$own/inside" check "$HOME" "$own/manifest.sha256" >"$own/differs" 2>&1
+        else
+            (cd "$HOME" && sha256sum --check --quiet --strict .drydock/manifest.sha256 >"$own/differs" 2>&1)
+        fi ||
             refuse 121 "$(head -n 5 "$own/differs")"
     fi
-    rm -f "$own/manifest.sha256" "$own/differs"
+    rm -f "$own/manifest.sha256" "$own/differs" "$own/inside"
 fi
 
 # Keys and tokens come in a file that is gone before Claude Code starts, so that they stand neither

@@ -5,6 +5,7 @@ use super::{
     base::{Agreed, AgreedDocument, Base, News},
     documents::damaged,
     exclude::Excluded,
+    inside::program_for,
     pack::{Marked, Packed, Packer, manifest_line},
     path_map,
     path_map::{Direction, Localhost, PathMap, ServerNote, normalize_session_history},
@@ -286,7 +287,8 @@ impl InwardPlan {
     /// sides agree on from then. Blocking.
     ///
     /// The names are below the image's mount of the home volume; the archive is for the root folder.
-    pub(crate) fn pack(self, sender: TarSender, user: &SessionUser) -> Result<News> {
+    /// `arch` is the engine's machine, for the program that checks what arrives.
+    pub(crate) fn pack(self, sender: TarSender, user: &SessionUser, arch: &str) -> Result<News> {
         let mut packer = Packer::new(sender, user);
         packer.folder("", 0o755)?;
         for folder in &self.folders {
@@ -308,6 +310,9 @@ impl InwardPlan {
         }
         packer.folder(".drydock", 0o700)?;
         packer.bytes(".drydock/manifest.sha256", 0o600, manifest.as_bytes())?;
+        if let Some(program) = program_for(arch) {
+            packer.bytes(".drydock/inside", 0o500, program)?;
+        }
         packer.finish()?;
         Ok(news)
     }

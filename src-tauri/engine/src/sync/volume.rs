@@ -97,8 +97,8 @@ impl HomeVolume {
     /// Brings a plan in, streamed.
     pub(crate) async fn bring_in(&mut self, plan: InwardPlan, user: &SessionUser) -> Result<News> {
         let (sender, mut chunks) = TarSender::new();
-        let user = user.clone();
-        let packing = tokio::task::spawn_blocking(move || plan.pack(sender, &user));
+        let (user, arch) = (user.clone(), self.engine.arch.clone());
+        let packing = tokio::task::spawn_blocking(move || plan.pack(sender, &user, &arch));
         let body = futures_util::stream::poll_fn(move |context| chunks.poll_recv(context));
         let options = UploadToContainerOptionsBuilder::new().path("/").build();
         let sent = self
