@@ -272,7 +272,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_only_here_is_told() {
-        let here = env!("CARGO_MANIFEST_DIR");
+        // There on Linux and on macOS, and no folder of the image's own, wherever this is built.
+        let here = "/home";
         let (server, problems) =
             fixed(json!({"command": "npx", "args": [here, "/not/there"]}), Localhost::Leave);
         assert!(server.is_some());
