@@ -1,6 +1,8 @@
 //! The user's own Claude Code on the host, against the same stand-in.
 
-use super::{API_KEY, Done, Release, Terminal, places};
+use super::{API_KEY, Done, Release, Terminal};
+#[cfg(target_os = "linux")]
+use super::{Home, SignIn};
 use std::{
     env,
     ffi::OsStr,
@@ -15,27 +17,39 @@ pub struct HostClaude {
 }
 
 impl HostClaude {
+    /// With a key for the stand-in at `api`.
     pub(super) fn new(release: Release, home: &Path, folder: &Path, api: &str) -> Self {
-        let program = release.program().unwrap_or_else(|| {
-            panic!(
-                "Claude Code {} is not in {}; `drydock image build --fresh` puts it there",
-                release.version(),
-                places::cache_dir().display()
-            )
-        });
-        let mut command = Command::new(program);
+        Self::bare(release, home, folder)
+            .variable("ANTHROPIC_BASE_URL", api)
+            .variable("ANTHROPIC_API_KEY", API_KEY)
+    }
+
+    /// With what it needs to take the stand-in for the real servers, and no key: it has the home's login alone.
+    #[cfg(target_os = "linux")]
+    pub fn signed_in(release: Release, home: &Home, folder: &Path, sign_in: &SignIn) -> Self {
+        Self::bare(release, home.path(), folder)
+            .variable("HTTPS_PROXY", sign_in.proxy_here())
+            .variable("NODE_EXTRA_CA_CERTS", sign_in.ca_file())
+    }
+
+    fn bare(release: Release, home: &Path, folder: &Path) -> Self {
+        let mut command = Command::new(release.program_here());
         command
             .env_clear()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("LANG", "C.UTF-8")
             .env("SHELL", "/bin/bash")
-            .env("ANTHROPIC_BASE_URL", api)
-            .env("ANTHROPIC_API_KEY", API_KEY)
             .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
             .env("DISABLE_AUTOUPDATER", "1")
             .current_dir(folder);
         Self { command }
+    }
+
+    /// A variable of its environment.
+    pub fn variable(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
     }
 
     /// More arguments.

@@ -1,5 +1,7 @@
 //! A scratch home: what Claude Code knows of a user, and nothing of the real one.
 
+#[cfg(target_os = "linux")]
+use super::Login;
 use super::{Project, Transcript};
 use serde_json::{Value, json};
 use std::{
@@ -119,9 +121,28 @@ impl Home {
             "accessToken": access_token, "refreshToken": refresh, "expiresAt": u64::try_from(in_eight_hours).unwrap(),
             "scopes": ["user:inference", "user:profile"], "subscriptionType": "max",
         } });
+        self.keep_login(&login);
+        refresh
+    }
+
+    /// Signs the user in at the stand-in for the sign-in server.
+    #[cfg(target_os = "linux")]
+    pub fn sign_in_with(&self, login: &Login) {
+        self.keep_login(&login.json());
+    }
+
+    /// Writes a login as Claude Code keeps it.
+    pub fn keep_login(&self, login: &Value) {
         let file = self.write(".claude/.credentials.json", &login.to_string());
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
-        refresh
+    }
+
+    /// The login that Claude Code keeps.
+    #[must_use]
+    pub fn credentials(&self) -> Value {
+        let file = self.claude_dir().join(".credentials.json");
+        let text = fs::read(&file).unwrap_or_else(|cause| panic!("{}: {cause}", file.display()));
+        serde_json::from_slice(&text).unwrap_or_else(|cause| panic!("{}: {cause}", file.display()))
     }
 
     /// Breaks `.claude.json` and gives what is left of it.

@@ -11,14 +11,24 @@ mod lived_in;
 mod log;
 mod own_engine;
 mod places;
+#[cfg(target_os = "linux")]
+mod proc_watch;
 mod project;
 mod release;
+#[cfg(target_os = "linux")]
+mod secret_service;
+mod serving;
+// A Mac's Claude Code keeps its login in the user's own Keychain, which no test may touch.
+#[cfg(target_os = "linux")]
+mod sign_in;
+#[cfg(target_os = "linux")]
+mod signed_in;
 mod small_disk;
 mod terminal;
 mod transcript;
 mod until;
 
-pub use anthropic::{API_KEY, Anthropic, Auth, Seen, TOKEN};
+pub use anthropic::{API_KEY, Anthropic, Auth, Requests, Seen, TOKEN};
 pub use claude::HostClaude;
 pub use drydock::{Done, Invocation, Running};
 pub use engine::{Engine, ExecResult};
@@ -29,8 +39,14 @@ pub use lived_in::LivedIn;
 pub use log::log;
 pub use own_engine::OwnEngine;
 pub use places::{CLAUDE_VERSION, cache_dir};
+#[cfg(target_os = "linux")]
+pub use proc_watch::{Place, ProcWatch, Sighting, holds};
 pub use project::Project;
 pub use release::Release;
+#[cfg(target_os = "linux")]
+pub use secret_service::{SecretService, StoredItem};
+#[cfg(target_os = "linux")]
+pub use sign_in::{Account, Login, SignIn, TokenRequest};
 pub use small_disk::SmallDisk;
 pub use terminal::Terminal;
 pub use transcript::Transcript;

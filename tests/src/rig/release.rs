@@ -27,6 +27,17 @@ impl Release {
         }
     }
 
+    /// The program for the host. It must be there.
+    pub(super) fn program_here(self) -> PathBuf {
+        self.program().unwrap_or_else(|| {
+            panic!(
+                "Claude Code {} is not in {}; `drydock image build --fresh` puts it there",
+                self.version(),
+                places::cache_dir().display()
+            )
+        })
+    }
+
     /// The program for the host, once Drydock has downloaded it for the image.
     pub(super) fn program(self) -> Option<PathBuf> {
         match self {

@@ -94,7 +94,7 @@ pub(super) fn envelope(number: usize, model: &Value, content: &[Value], stop: Op
 }
 
 /// The API's shape of an error.
-pub(super) fn error(status: u16, message: &str, number: usize) -> Value {
+pub(in crate::rig) fn error(status: u16, message: &str, number: usize) -> Value {
     let kind = match status {
         400 => "invalid_request_error",
         401 => "authentication_error",

@@ -1,9 +1,9 @@
 //! The stand-in's HTTP side.
 
 use super::{
-    API_KEY, Auth, Seen, Shared, TOKEN,
     answer::{Answer, envelope, error},
     conversation,
+    requests::{Auth, Requests, Seen},
 };
 use axum::{
     Router,
@@ -16,60 +16,40 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{
     convert::Infallible,
-    net::SocketAddr,
     sync::{
         Arc, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, oneshot},
-};
+use tokio::sync::mpsc;
 
-static NUMBER: AtomicUsize = AtomicUsize::new(0);
 /// The real API sends one now and then, so that nobody on the way closes a quiet connection.
 const BETWEEN_PINGS: Duration = Duration::from_secs(2);
 
-pub(super) fn start(shared: Arc<Shared>) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
-    // Containers reach this computer by another address than 127.0.0.1.
-    let socket = std::net::TcpListener::bind(("0.0.0.0", 0)).expect("a free port");
-    socket.set_nonblocking(true).unwrap();
-    let address = socket.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let thread = thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let app = Router::new().fallback(answer).with_state(shared);
-            let serving = axum::serve(TcpListener::from_std(socket).unwrap(), app);
-            tokio::select! {
-                _ = serving => {}
-                _ = stopped => {}
-            }
-        });
-    });
-    (address, stop, thread)
+/// A number that no other answer has.
+pub(in crate::rig) fn next_number() -> usize {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
+/// Everything that there is of the API.
+pub(in crate::rig) fn router(requests: Arc<Requests>) -> Router {
+    Router::new().fallback(answer).with_state(requests)
+}
+
+async fn answer(State(requests): State<Arc<Requests>>, request: Request) -> Response {
+    let number = next_number();
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 64 << 20).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let auth = auth(&parts.headers);
     let path = parts.uri.path().to_owned();
     let known = path == "/v1/messages" || path == "/v1/messages/count_tokens";
-    let allowed = match &auth {
-        Auth::Missing => false,
-        Auth::Key(key) => key == API_KEY,
-        Auth::Bearer(token) => token == TOKEN || token == API_KEY,
-    };
     let refusal = if !known || parts.method != "POST" {
         Some((404, format!("{} {path} is not here", parts.method)))
-    } else if !allowed {
-        Some((401, "invalid x-api-key".to_owned()))
+    } else if let Err(why) = (requests.door)(&auth) {
+        Some((401, why.to_owned()))
     } else if !parts.headers.contains_key("anthropic-version") {
         Some((400, "anthropic-version: header is required".to_owned()))
     } else if path.ends_with("count_tokens") {
@@ -83,7 +63,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     };
     let status = if let Answer::Error(status) = decided { status } else { 200 };
     let messages = body["messages"].as_array().cloned().unwrap_or_default();
-    shared.seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen {
+    requests.seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen {
         path: format!("{} {path}", parts.method),
         auth,
         status,
@@ -101,14 +81,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return json_response(200, &json!({ "input_tokens": tokens }), number);
     }
     if body["stream"] == json!(true) {
-        return stream(shared, decided, body["model"].clone(), number);
+        return stream(requests, decided, body["model"].clone(), number);
     }
-    let _ = hold(&shared, &decided, None).await;
+    let _ = hold(&requests, &decided, None).await;
     let (block, stop) = decided.block(number);
     json_response(200, &envelope(number, &body["model"], &[block], Some(stop)), number)
 }
 
-fn auth(headers: &HeaderMap) -> Auth {
+pub(in crate::rig) fn auth(headers: &HeaderMap) -> Auth {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(token) = text("authorization").and_then(|value| value.strip_prefix("Bearer ")) {
         return Auth::Bearer(token.to_owned());
@@ -116,7 +96,7 @@ fn auth(headers: &HeaderMap) -> Auth {
     text("x-api-key").map_or(Auth::Missing, |key| Auth::Key(key.to_owned()))
 }
 
-fn json_response(status: u16, value: &Value, number: usize) -> Response {
+pub(in crate::rig) fn json_response(status: u16, value: &Value, number: usize) -> Response {
     Response::builder()
         .status(StatusCode::from_u16(status).expect("a status"))
         .header("content-type", "application/json")
@@ -125,11 +105,11 @@ fn json_response(status: u16, value: &Value, number: usize) -> Response {
         .unwrap()
 }
 
-fn stream(shared: Arc<Shared>, answer: Answer, model: Value, number: usize) -> Response {
+fn stream(requests: Arc<Requests>, answer: Answer, model: Value, number: usize) -> Response {
     let (events, mut written) = mpsc::channel::<Bytes>(16);
     tokio::spawn(async move {
         // A client that is gone takes no more events; there is nobody to tell.
-        let _ = send_events(&shared, &answer, &model, number, &events).await;
+        let _ = send_events(&requests, &answer, &model, number, &events).await;
     });
     let body = futures_util::stream::poll_fn(move |context| {
         written.poll_recv(context).map(|event| event.map(Ok::<_, Infallible>))
@@ -145,7 +125,7 @@ fn stream(shared: Arc<Shared>, answer: Answer, model: Value, number: usize) -> R
 type Sent = Result<(), mpsc::error::SendError<Bytes>>;
 
 async fn send_events(
-    shared: &Shared,
+    requests: &Requests,
     answer: &Answer,
     model: &Value,
     number: usize,
@@ -163,7 +143,7 @@ async fn send_events(
     send("ping", json!({})).await?;
     for (index, delta) in answer.deltas().into_iter().enumerate() {
         if index == 1 {
-            hold(shared, answer, Some(events)).await?;
+            hold(requests, answer, Some(events)).await?;
         }
         send("content_block_delta", json!({ "index": 0, "delta": delta })).await?;
     }
@@ -180,14 +160,14 @@ async fn send_event(events: &mpsc::Sender<Bytes>, kind: &'static str, mut data: 
 }
 
 /// Waits for the test, if the answer is one to be held. Fails when the client has gone meanwhile.
-async fn hold(shared: &Shared, answer: &Answer, events: Option<&mpsc::Sender<Bytes>>) -> Sent {
+async fn hold(requests: &Requests, answer: &Answer, events: Option<&mpsc::Sender<Bytes>>) -> Sent {
     if !matches!(answer, Answer::Text { held: true, .. }) {
         return Ok(());
     }
-    let _counted = Held::count(shared);
+    let _counted = Held::count(requests);
     loop {
         tokio::select! {
-            released = shared.releases.acquire() => {
+            released = requests.releases.acquire() => {
                 if let Ok(released) = released {
                     released.forget();
                 }
@@ -201,12 +181,12 @@ async fn hold(shared: &Shared, answer: &Answer, events: Option<&mpsc::Sender<Byt
 }
 
 /// Counts an answer as held, while this lives.
-struct Held<'a>(&'a Shared);
+struct Held<'a>(&'a Requests);
 
 impl<'a> Held<'a> {
-    fn count(shared: &'a Shared) -> Self {
-        *shared.held.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Self(shared)
+    fn count(requests: &'a Requests) -> Self {
+        *requests.held.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self(requests)
     }
 }
 
