@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
 
+    drydock_engine::keychain::forbid_core_dumps();
     tracing::info!(version = drydock_engine::VERSION, "Drydock starts");
     let app = tauri::Builder::default()
         // First, so that a second start hands over before anything else of it has begun.

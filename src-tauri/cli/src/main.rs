@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Err(answer) => answer.exit(),
     };
     start_log();
+    drydock_engine::keychain::forbid_core_dumps();
     let format = if arguments.json { render::Format::Json } else { render::Format::Human };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,5 +1,6 @@
 //! One file a group of commands; each is a call into the engine and a rendering of its answer.
 
+mod credentials;
 mod held;
 mod image;
 mod run;
@@ -26,6 +27,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Logs { session, follow } => sessions::logs(context, session.as_deref(), follow).await,
         Command::Sync(wanted) => sync::sync(context, wanted).await,
         Command::Held(wanted) => held::held(context, wanted).await,
+        Command::Credentials(wanted) => credentials::credentials(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Doctor => status::doctor(context).await,
         Command::Status => status::status(context).await,

@@ -9,7 +9,7 @@ use crate::{
 };
 use drydock_engine::{
     error_handling::{Code, Error, Result},
-    keychain::{KEY_VARIABLES, Sensitive},
+    keychain::{KEY_VARIABLES, Sensitive, WAYS},
     session::{Attached, Ended, Finished, Joining, Launch, MissingImage, Sessions, TERMINAL_VARIABLES},
     settings::LoginMode,
 };
@@ -93,6 +93,9 @@ async fn converse(
         eprintln!("  go on with it: drydock attach {id}");
         eprintln!("  or remove it:  drydock rm {id}");
     }
+    if let Some(notice) = finished.login {
+        eprint!("{}", render::login_notice(&finished.id.to_string(), notice));
+    }
     let notable = render::notable(&finished.out);
     if !notable.is_empty() && context.format == Format::Human {
         eprint!("{notable}");
@@ -151,25 +154,37 @@ fn choose_login(
     if !undecided || !interactive || !io::stderr().is_terminal() {
         return Ok(());
     }
-    eprint!(
-        "How should sessions log in to Claude? (asked once; change it with `drydock settings set login.mode`)\n\n\
-         1  own      You sign in once inside a session, by Claude Code's own flow. Drydock keeps that\n\
-         \x20           login in its data folder for later sessions; this computer's login is not touched.\n\
-         2  lease    Sessions borrow this computer's login: the access token and its expiry, never the\n\
-         \x20           refresh token. Read Anthropic's terms on credentials before you choose it.\n\
-         3  api-key  Sessions use ANTHROPIC_API_KEY from your environment, when it is set there.\n\
-         \x20           Usage is billed to that key.\n\n\
-         1, 2 or 3: "
+    eprintln!(
+        "How should sessions log in to Claude? (asked once; change it with `drydock settings set login.mode`)\n"
     );
+    for (number, way) in WAYS.iter().enumerate() {
+        eprintln!("{}  {:<12} {}", number + 1, way.word, wrapped(way.what));
+        eprintln!("{:16}{}\n", "", wrapped(way.terms));
+    }
+    eprint!("1 to {}: ", WAYS.len());
     let _ = io::stderr().flush();
     let mut line = String::new();
     let read = io::stdin().read_line(&mut line);
-    let mode = match (read, line.trim()) {
-        (Ok(_), "1" | "own") => "own",
-        (Ok(_), "2" | "lease") => "lease",
-        (Ok(_), "3" | "api-key") => "api-key",
-        // The launch says what is undecided, and how to decide it.
-        _ => return Ok(()),
-    };
-    context.drydock.settings.set("login.mode", mode)
+    let line = line.trim();
+    let chosen = WAYS.iter().enumerate().find(|(at, way)| line == way.word || line == (at + 1).to_string());
+    // The launch says what is undecided, and how to decide it.
+    let (Ok(_), Some((_, way))) = (read, chosen) else { return Ok(()) };
+    context.drydock.settings.set("login.mode", way.word)
+}
+
+/// A text in lines that fit beside the words.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + word.len() < 80 => {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join(&format!("\n{:16}", ""))
 }

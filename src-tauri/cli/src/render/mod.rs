@@ -7,6 +7,7 @@ pub(crate) use progress::Progress;
 use chrono::{DateTime, Utc};
 use drydock_engine::{
     error_handling::Error,
+    keychain::Notice,
     session::{Finished, FinishedSession},
     sync::OutReport,
 };
@@ -128,6 +129,21 @@ pub(crate) fn notable(out: &OutReport) -> String {
     text
 }
 
+/// What the user should know of a session's login.
+pub(crate) fn login_notice(session: &str, notice: Notice) -> String {
+    match notice {
+        Notice::Ended => {
+            "drydock: the login of sessions has ended: Anthropic refused to renew it. Sign in again.\n  \
+                          look: drydock credentials status\n"
+                .to_owned()
+        }
+        Notice::OtherAccount => format!(
+            "drydock: {session} signed in with another account; the login that was there stays.\n  \
+             use the new one: drydock credentials adopt {session}\n  forget it:       drydock credentials drop {session}\n"
+        ),
+    }
+}
+
 /// Says that an ended session's data came out.
 pub(crate) fn finished(finished: &FinishedSession) {
     let state = match finished.state {
@@ -139,6 +155,9 @@ pub(crate) fn finished(finished: &FinishedSession) {
         finished.id,
         notable(&finished.out)
     );
+    if let Some(notice) = finished.login {
+        eprint!("{}", login_notice(&finished.id.to_string(), notice));
+    }
 }
 
 /// A table with columns as wide as they must be.
@@ -175,6 +194,17 @@ pub(crate) fn ago(time: DateTime<Utc>) -> String {
         60..3600 => format!("{} min ago", seconds / 60),
         3600..86_400 => format!("{} h ago", seconds / 3600),
         _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// How long it is until something.
+pub(crate) fn until(time: DateTime<Utc>) -> String {
+    let seconds = (time - Utc::now()).num_seconds().max(0);
+    match seconds {
+        0..60 => format!("in {seconds} s"),
+        60..3600 => format!("in {} min", seconds / 60),
+        3600..172_800 => format!("in {} h", seconds / 3600),
+        _ => format!("in {} d", seconds / 86_400),
     }
 }
 

@@ -2,17 +2,17 @@
 //! understood. Nothing here touches an engine or a network.
 
 mod classes;
-mod config_lock;
 mod document;
+mod locks;
 mod merge;
 mod project_dir;
 mod transcript;
 
 pub(crate) use classes::matches_pattern;
 pub use classes::{CLASSES, Class, Inward, Outward, Row, class_of, skipped_folders};
-pub(crate) use config_lock::ConfigLock;
 pub use document::{DocumentFault, parse_document};
 pub(crate) use document::{session_settings, session_state};
+pub(crate) use locks::{FolderLock, LoginLocks};
 pub use merge::KeyChange;
 pub(crate) use merge::{KeyTable, apply_changes, merge_documents, string_spans};
 pub use project_dir::project_dir_name;

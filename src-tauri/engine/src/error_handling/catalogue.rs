@@ -77,6 +77,11 @@ catalogue! {
     ConfigDamaged = "config.damaged", NeedsUser, "Claude Code's own configuration is damaged.";
     LoginUndecided = "login.undecided", NeedsUser, "How sessions log in has not been chosen.";
     LoginNone = "login.none", NeedsUser, "The chosen way to log in has no login to give.";
+    LoginBusy = "login.busy", Failed, "The login is being changed by another program.";
+    LoginRefused = "login.refused", NeedsUser, "A login was not taken in the place of the one that is there.";
+    KeychainLocked = "keychain.locked", NeedsUser, "The Keychain or keyring is locked.";
+    KeychainRefused = "keychain.refused", Failed, "The Keychain or keyring refused.";
+    KeyringNone = "keychain.none", NotPossibleHere, "There is no keyring to keep secrets in.";
     LockHeld = "sync.locked", Failed, "Another sync holds the lock.";
     LockUnsafe = "sync.lock_unsafe", Failed, "The lock file is not one that Drydock made.";
     SyncIn = "sync.in", Failed, "The host home could not be brought into the session.";

@@ -3,8 +3,8 @@
 use super::recipe::{ImageVersion, SessionUser};
 use crate::{
     container::{ContainerEngine, engine_error, is_not_found},
-    error_handling::{Code, Error, IoContext, Result},
-    paths::{Locations, create_private_dir},
+    error_handling::{Code, Error, Result},
+    paths::{Locations, write_private},
     settings::Settings,
 };
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions};
@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    io::Write,
     path::PathBuf,
 };
 
@@ -126,14 +125,9 @@ fn current_file(locations: &Locations) -> PathBuf {
 }
 
 pub(super) fn make_current(locations: &Locations, image: &StoredImage) -> Result<()> {
-    create_private_dir(&locations.data_dir)?;
-    let file = current_file(locations);
     let text = serde_json::to_vec(&Current { tag: image.tag.clone() })
         .map_err(|cause| Error::new(Code::Internal, "the image's name cannot be written").why(cause))?;
-    let mut staged =
-        tempfile::NamedTempFile::new_in(&locations.data_dir).context("write in", &locations.data_dir)?;
-    staged.write_all(&text).and_then(|()| staged.as_file().sync_all()).context("write", &file)?;
-    staged.persist(&file).map(drop).map_err(|failed| Error::io("write", &file, &failed.error))
+    write_private(&current_file(locations), &text)
 }
 
 /// Removes session images that are neither current nor used by a session of anybody.

@@ -24,6 +24,15 @@ impl<T> fmt::Debug for Sensitive<T> {
     }
 }
 
+/// Keeps this process's memory, and with it any login in it, from being written to a disk when it crashes.
+/// Programs that it starts inherit that.
+pub fn forbid_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    if let Err(cause) = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }) {
+        tracing::warn!(%cause, "core dumps could not be switched off");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

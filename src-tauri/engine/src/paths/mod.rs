@@ -1,6 +1,7 @@
 //! Where everything is: Claude Code's data, Drydock's own, and the lock.
 
 use crate::error_handling::{Code, Error, IoContext, Result};
+use drydock_inside::{Staged, disk};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -17,6 +18,9 @@ pub struct Locations {
     pub claude_json: PathBuf,
     /// Whether `$CLAUDE_CONFIG_DIR` moved Claude Code's data from its usual place.
     pub config_dir_moved: bool,
+    /// Whether this is the user's own home, and not one that was given: only then are what the system keeps
+    /// for the user, such as their Keychain, and the environment this home's.
+    pub own_home: bool,
     /// `settings.toml`.
     pub settings_file: PathBuf,
     /// Drydock's records: sessions, what of them waits for the user, which image is current.
@@ -63,6 +67,7 @@ impl Locations {
         let own = OwnFolders::for_home(&home, given.is_some());
         Ok(Self {
             config_dir_moved: moved.is_some(),
+            own_home: given.is_none(),
             settings_file: own.config.join("settings.toml"),
             data_dir: own.data,
             cache_dir: env_path(CACHE_VARIABLE).unwrap_or(own.cache),
@@ -126,6 +131,17 @@ fn env_path(name: &str) -> Option<PathBuf> {
 pub fn create_private_dir(dir: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).context("make the folder", dir)
+}
+
+/// Writes a file that only its owner can read: whole or not at all, and on the disk when this returns.
+///
+/// # Errors
+/// When it cannot be written; the old one is then still there.
+pub fn write_private(file: &Path, content: &[u8]) -> Result<()> {
+    let dir = file.parent().unwrap_or(Path::new("/"));
+    create_private_dir(dir)?;
+    let staged = Staged::write(dir, 0o600, &mut &content[..]).context("write", file)?;
+    disk::rename(staged.path(), file).and_then(|()| disk::sync_folder(dir)).context("write", file)
 }
 
 #[cfg(test)]

@@ -1,14 +1,9 @@
 //! Bringing out what a session wrote: once, or again and again while it runs.
 
-use super::{
-    SessionId, Sessions,
-    launch::blocking,
-    record::{Record, RecordedLogin},
-};
+use super::{SessionId, Sessions, launch::blocking, login::Watch, record::Record};
 use crate::{
     container::{ArchiveLimits, Refused},
     error_handling::{Code, Error, Result},
-    keychain::keep_own_login,
     sync::{
         Base, Collected, Excluded, HeldChanges, HomeVolume, Host, Layout, Moment, OutReport, Outgoing,
         Source, Step, Vanished, acquire_sync_lock, apply_out, plan_out,
@@ -81,12 +76,6 @@ impl Sessions {
         for _ in 0..ROUNDS {
             let whole = std::mem::take(&mut report.again);
             let collected = self.collect(record, volume, moment, &whole).await?;
-            if record.login == RecordedLogin::Own
-                && let Some(credentials) = &collected.credentials
-            {
-                let (locations, credentials) = (self.locations.clone(), credentials.clone());
-                blocking(move || keep_own_login(&locations, &credentials)).await?;
-            }
             if collected.is_quiet() {
                 report.refused.extend(collected.refused.iter().cloned());
                 return Ok(report);
@@ -179,14 +168,14 @@ impl Sessions {
         interval: Duration,
         mut stopped: oneshot::Receiver<()>,
     ) -> Option<HomeVolume> {
-        let mut volume = None;
+        let (mut volume, mut watch) = (None, Watch::default());
         loop {
             tokio::select! {
                 // A dropped sender is a process that no longer looks after the session.
                 _ = &mut stopped => return volume,
                 () = tokio::time::sleep(interval) => {}
             }
-            if let Err(error) = self.bring_out_once(record, &mut volume).await {
+            if let Err(error) = self.bring_out_once(record, &mut volume, &mut watch).await {
                 tracing::warn!(session = %record.id, code = %error.code(), %error, "a sync out failed; the next one tries again");
                 if let Some(broken) = volume.take() {
                     let _ = HomeVolume::close(broken).await;
@@ -195,11 +184,20 @@ impl Sessions {
         }
     }
 
-    async fn bring_out_once(&self, record: &Record, volume: &mut Option<HomeVolume>) -> Result<()> {
+    async fn bring_out_once(
+        &self,
+        record: &Record,
+        volume: &mut Option<HomeVolume>,
+        watch: &mut Watch,
+    ) -> Result<()> {
         let open = match volume {
             Some(open) => open,
             None => volume.insert(self.open_volume(record).await?),
         };
+        // First: what waits for a sync can wait longer than a login that ends.
+        if let Err(error) = self.look_after_login(record, open, watch).await {
+            tracing::warn!(session = %record.id, code = %error.code(), %error, "the session's login could not be looked after");
+        }
         let begun = std::time::Instant::now();
         let report = self.bring_out(record, open, Moment::Running, Vanished::Stop).await?;
         tracing::debug!(

@@ -10,6 +10,7 @@ use crate::{
     container::{Refusal, engine_error},
     error_handling::{Code, Error, Result},
     image::entry,
+    keychain::{Notice, Offered},
     sync::{HomeVolume, Moment, OutReport, Vanished, Waiting},
 };
 use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
@@ -41,6 +42,8 @@ pub struct FinishedSession {
     pub out_of_memory: bool,
     /// What came out.
     pub out: OutReport,
+    /// What the user should know of its login.
+    pub login: Option<Notice>,
 }
 
 impl FinishedSession {
@@ -51,6 +54,7 @@ impl FinishedSession {
             exit_code: exit.as_ref().map(|exit| exit.code),
             out_of_memory: exit.is_some_and(|exit| exit.out_of_memory),
             out,
+            login: None,
         }
     }
 }
@@ -150,16 +154,17 @@ impl Sessions {
             self.clear_away(&record.id).await?;
             return Err(error);
         }
-        let out = self.bring_out_last(record, open, vanished).await.map_err(|error| {
+        let (out, offered) = self.bring_out_last(record, open, vanished).await.map_err(|error| {
             error.remedy(format!(
                 "the data is safe in the session; when that is mended: drydock sync out {}",
                 record.id
             ))
         })?;
         refuse_data_left(&record.id, &out)?;
+        let login = self.take_login_back(record, offered).await?;
         let interrupted =
             exit.as_ref().is_some_and(Exit::is_interruption) && !record.stop_asked && record.terminal;
-        let mut finished = FinishedSession::done(record.id.clone(), exit, out);
+        let mut finished = FinishedSession { login, ..FinishedSession::done(record.id.clone(), exit, out) };
         if interrupted {
             finished.state = Finished::Interrupted;
             self.mark(&record.id, Mark::Out).await?;
@@ -184,7 +189,7 @@ impl Sessions {
         record: &Record,
         open: Option<HomeVolume>,
         vanished: Vanished,
-    ) -> Result<OutReport> {
+    ) -> Result<(OutReport, Offered)> {
         let mut volume = match open {
             Some(open) => open,
             None => self.open_volume(record).await?,
@@ -194,6 +199,7 @@ impl Sessions {
             Ok(_) => self.verify_before_removal(record, &mut volume).await,
             Err(_) => Ok(()),
         };
+        let offered = self.offered(record, &mut volume).await;
         volume.close().await?;
         let mut out = out?;
         verified?;
@@ -201,7 +207,7 @@ impl Sessions {
         let (held, id) = (self.held(), record.id.clone());
         let waiting = blocking(move || held.waiting(Utc::now())).await?;
         out.held = waiting.iter().filter(|held| held.session == id.as_str()).map(Waiting::of).collect();
-        Ok(out)
+        Ok((out, offered?))
     }
 
     /// Why Claude Code never started: the session's first program says so, or did not run at all.
@@ -289,15 +295,32 @@ impl Sessions {
                 }
                 error.remedy(format!("or throw it away: drydock rm {id} --discard"))
             })?),
-            DataInside::Discard => None,
+            DataInside::Discard => {
+                // The login is not the session's to throw away: it may hold the only good refresh token.
+                self.rescue_login(&record).await;
+                None
+            }
         };
         self.clear_away(id).await?;
         Ok(out)
     }
 
+    async fn rescue_login(&self, record: &Record) {
+        let rescued = async {
+            let mut volume = self.open_volume(record).await?;
+            let offered = self.offered(record, &mut volume).await;
+            volume.close().await?;
+            self.take_login_back(record, offered?).await
+        };
+        if let Err(error) = rescued.await {
+            tracing::warn!(session = %record.id, %error, "the login of a session that is thrown away is lost");
+        }
+    }
+
     async fn bring_out_all(&self, record: &Record) -> Result<OutReport> {
-        let out = self.bring_out_last(record, None, Vanished::Stop).await?;
+        let (out, offered) = self.bring_out_last(record, None, Vanished::Stop).await?;
         refuse_data_left(&record.id, &out)?;
+        self.take_login_back(record, offered).await?;
         Ok(out)
     }
 

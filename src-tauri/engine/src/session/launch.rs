@@ -11,7 +11,7 @@ use crate::{
     container::{engine_error, is_not_found},
     error_handling::{Code, Error, Result},
     image::{self, LayerCache, ProgressSink, SessionUser, StoredImage},
-    keychain::{KEY_VARIABLES, Sensitive, SessionLogin, session_login},
+    keychain::{SecretVariables, Sensitive, SessionLogin},
     settings::PathMode,
     sync::{Base, Excluded, HomeVolume, InwardPlan, Localhost, News, PathMap, Purpose, acquire_sync_lock},
     validation::refuse_damaged_config,
@@ -78,7 +78,7 @@ impl Sessions {
             Ok(project)
         })
         .await?;
-        let login = self.login(&launch.variables, launch.keys.clone()).await?;
+        let keys = self.keys_given(&launch.variables, launch.keys.clone()).await?;
         let image = self.image(launch.missing_image, progress).await?;
         let record = Record {
             id: SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128()),
@@ -95,7 +95,7 @@ impl Sessions {
         };
         let ownership = Ownership::take(&self.locations, &record.id)?
             .ok_or_else(|| Error::new(Code::Internal, "a new session's name is taken"))?;
-        match self.start(&record, &launch, login, ownership).await {
+        match self.start(&record, &launch, keys, ownership).await {
             Ok(attached) => Ok(attached),
             Err(error) => {
                 // Only copies of the host's data are inside so far.
@@ -119,21 +119,6 @@ impl Sessions {
                 (self.locations.home.clone(), PathBuf::from(HOME)),
             ]),
         }
-    }
-
-    /// What the session logs in with: the mode's, and keys among the variables that were passed.
-    async fn login(
-        &self,
-        variables: &[(String, Sensitive<String>)],
-        keys: Vec<(String, Sensitive<String>)>,
-    ) -> Result<SessionLogin> {
-        let passed = |name: &String| KEY_VARIABLES.contains(&name.as_str());
-        let mut given: Vec<_> = variables.iter().filter(|(name, _)| passed(name)).cloned().collect();
-        if given.is_empty() {
-            given = keys;
-        }
-        let (locations, mode) = (self.locations.clone(), self.settings.login_mode());
-        blocking(move || session_login(&locations, mode, given)).await
     }
 
     /// Writes a record down.
@@ -161,7 +146,7 @@ impl Sessions {
         &self,
         record: &Record,
         launch: &Launch,
-        login: SessionLogin,
+        keys: SecretVariables,
         ownership: Ownership,
     ) -> Result<Attached> {
         let lock =
@@ -170,6 +155,7 @@ impl Sessions {
         self.make_volume(record).await?;
         // On record before anything is inside: whoever finds the volume can tell what it is.
         self.write_down(record).await?;
+        let login = self.give(record, keys).await?;
         let plan = self.plan_in(record, &launch.variables, login).await?;
         let notes = plan.notes.clone();
         let news = self.bring_in(record, plan).await?;
@@ -341,13 +327,14 @@ impl Sessions {
             .why("their values are kept nowhere")
             .remedy(format!("drydock attach {id}{options}")));
         }
-        let login = self.login(&variables, keys).await?;
-        let mut plan = InwardPlan::empty();
-        add_login(&mut plan, &self.locations, &variables, login);
+        let keys = self.keys_given(&variables, keys).await?;
         let mut volume = self.open_volume(record).await?;
-        let brought = volume.bring_in(plan, &(&record.user).into()).await;
+        let brought = self.bring_login_in(record, &mut volume, &variables, keys).await;
         volume.close().await?;
         brought?;
+        // The way to log in may have been changed meanwhile.
+        let record = &Record { login: self.settings.login_mode().into(), ..record.clone() };
+        self.write_down(record).await?;
         let staging = self.stage(record).await?;
         let mut attached = self.join(&record.id, ownership).await?;
         self.start_container(record).await?;
@@ -355,6 +342,19 @@ impl Sessions {
         self.resize(&record.id, size).await?;
         attached.bringing_out = Some(self.keep_bringing_out(record));
         Ok(attached)
+    }
+
+    async fn bring_login_in(
+        &self,
+        record: &Record,
+        volume: &mut HomeVolume,
+        variables: &SecretVariables,
+        keys: SecretVariables,
+    ) -> Result<()> {
+        let login = self.give_again(record, volume, keys).await?;
+        let mut plan = InwardPlan::empty();
+        add_login(&mut plan, &self.locations, variables, login);
+        volume.bring_in(plan, &(&record.user).into()).await.map(drop)
     }
 
     /// Removes a session's container, views and volume, in this order, passing over what is gone.
@@ -394,7 +394,7 @@ fn add_login(
         && let Some(dir) =
             locations.claude_dir.strip_prefix(&locations.home).ok().and_then(|dir| dir.to_str())
     {
-        plan.add_file(&format!("{dir}/.credentials.json"), 0o600, credentials);
+        plan.add_file(&format!("{dir}/.credentials.json"), 0o600, credentials.text());
     }
     let mut all = login.environment;
     for (name, value) in variables {

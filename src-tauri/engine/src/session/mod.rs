@@ -13,6 +13,7 @@ mod id;
 mod integrity;
 mod launch;
 mod list;
+mod login;
 mod project;
 mod record;
 mod staging;

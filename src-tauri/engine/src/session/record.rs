@@ -4,7 +4,7 @@ use super::{SessionId, project::Project};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     image::SessionUser,
-    paths::{Locations, create_private_dir},
+    paths::{Locations, create_private_dir, write_private},
     settings::LoginMode,
     sync::PathMap,
 };
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -63,12 +63,34 @@ impl From<&RecordedUser> for SessionUser {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RecordedLogin {
     Own,
+    SetupToken,
+    Lease,
+    Copy,
+    /// A key among its variables.
     Given,
+}
+
+impl RecordedLogin {
+    pub(super) fn mode(self) -> LoginMode {
+        match self {
+            Self::Own => LoginMode::Own,
+            Self::SetupToken => LoginMode::SetupToken,
+            Self::Lease => LoginMode::Lease,
+            Self::Copy => LoginMode::Copy,
+            Self::Given => LoginMode::ApiKey,
+        }
+    }
 }
 
 impl From<LoginMode> for RecordedLogin {
     fn from(mode: LoginMode) -> Self {
-        if mode == LoginMode::Own { Self::Own } else { Self::Given }
+        match mode {
+            LoginMode::Own => Self::Own,
+            LoginMode::SetupToken => Self::SetupToken,
+            LoginMode::Lease => Self::Lease,
+            LoginMode::Copy => Self::Copy,
+            LoginMode::Ask | LoginMode::ApiKey => Self::Given,
+        }
     }
 }
 
@@ -119,14 +141,9 @@ impl Record {
 }
 
 fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<()> {
-    create_private_dir(dir)?;
-    let file = dir.join(name);
     let text = serde_json::to_vec_pretty(value)
         .map_err(|cause| Error::new(Code::Internal, "a record cannot be written").why(cause))?;
-    let mut staged = tempfile::NamedTempFile::new_in(dir).context("write in", dir)?;
-    staged.write_all(&text).and_then(|()| staged.as_file().sync_all()).context("write", &file)?;
-    staged.persist(&file).map_err(|failed| Error::io("write", &file, &failed.error))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).context("flush", dir)
+    write_private(&dir.join(name), &text)
 }
 
 fn read<T: for<'a> Deserialize<'a>>(file: &Path) -> Result<Option<T>> {

@@ -1,12 +1,11 @@
 //! `settings.toml`: reading, checking, changing one key at a time.
 
 use super::keys::{HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size};
-use crate::error_handling::{Code, Error, IoContext, Result};
+use crate::error_handling::{Code, Error, Result};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::Write,
     path::{Path, PathBuf},
 };
 use toml_edit::{DocumentMut, Item, Table, Value};
@@ -98,7 +97,7 @@ impl Settings {
             })?;
         }
         table.insert(leaf, Item::Value(written_value(key, &value)));
-        write_atomically(&self.file, document.to_string().as_bytes())?;
+        crate::paths::write_private(&self.file, document.to_string().as_bytes())?;
         *self = Self::load(&self.file)?;
         Ok(())
     }
@@ -332,15 +331,6 @@ fn collect(
     }
 }
 
-fn write_atomically(file: &Path, bytes: &[u8]) -> Result<()> {
-    let dir = file.parent().unwrap_or(Path::new("/"));
-    crate::paths::create_private_dir(dir)?;
-    let mut staged = tempfile::NamedTempFile::new_in(dir).context("write in", dir)?;
-    staged.write_all(bytes).and_then(|()| staged.as_file().sync_all()).context("write", file)?;
-    staged.persist(file).map_err(|failed| Error::io("replace", file, &failed.error))?;
-    fs::File::open(dir).and_then(|dir| dir.sync_all()).context("flush", dir)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,7 +355,7 @@ mod tests {
     fn a_wrong_value_says_what_is_right() {
         let error = load("[login]\nmode = \"magic\"\n").unwrap_err();
         assert_eq!(error.code(), Code::SettingsValue);
-        assert!(error.message().contains("own, lease"), "{error}");
+        assert!(error.message().contains("own, setup-token, lease"), "{error}");
     }
 
     #[test]

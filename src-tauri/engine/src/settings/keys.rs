@@ -89,7 +89,7 @@ pub const KEYS: &[Key] = &[
         name: "login.mode",
         kind: Kind::Choice(LoginMode::WORDS),
         default: "ask",
-        about: "how sessions log in: \"own\", \"lease\", \"api-key\"; \"ask\" asks once",
+        about: "how sessions log in: \"own\", \"setup-token\", \"lease\", \"copy\", \"api-key\"; \"ask\" asks once",
     },
     Key {
         name: "session.history",
@@ -161,18 +161,22 @@ pub enum LoginMode {
     Ask,
     /// Sign in inside by Claude Code's own flow; the login is kept for later sessions.
     Own,
+    /// The user's own `claude setup-token`.
+    SetupToken,
     /// The host's access token and its expiry, without the refresh token.
     Lease,
-    /// A key or token that the user gives by environment variable.
+    /// The host's whole login, for one session at a time.
+    Copy,
+    /// A key or token that the user gives by environment variable, or their `apiKeyHelper` prints.
     ApiKey,
 }
 
 impl LoginMode {
     /// The words of the setting, in the order of the variants.
-    pub const WORDS: &'static [&'static str] = &["ask", "own", "lease", "api-key"];
+    pub const WORDS: &'static [&'static str] = &["ask", "own", "setup-token", "lease", "copy", "api-key"];
 
     pub(super) fn from_word(word: &str) -> Option<Self> {
-        [Self::Ask, Self::Own, Self::Lease, Self::ApiKey]
+        [Self::Ask, Self::Own, Self::SetupToken, Self::Lease, Self::Copy, Self::ApiKey]
             .into_iter()
             .zip(Self::WORDS)
             .find_map(|(mode, name)| (*name == word).then_some(mode))

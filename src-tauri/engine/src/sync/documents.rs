@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     claude_home::{
-        ConfigLock, DocumentFault, KeyChange, KeyTable, apply_changes, merge_documents, parse_document,
+        DocumentFault, FolderLock, KeyChange, KeyTable, apply_changes, merge_documents, parse_document,
     },
     error_handling::{Code, Error, IoContext, Result},
 };
@@ -133,8 +133,8 @@ fn outward<'t>(text: &'t [u8], map: &PathMap, table: KeyTable) -> Cow<'t, [u8]> 
 
 /// Claude Code's own lock, for the document that has one. Without it the exchange still notices a
 /// writer; the lock keeps the two from having to notice each other.
-pub(crate) fn lock_for(layout: &Layout, name: &str) -> Option<ConfigLock> {
-    (name == layout.state()).then(|| ConfigLock::take(&layout.path(name))).flatten()
+pub(crate) fn lock_for(layout: &Layout, name: &str) -> Option<FolderLock> {
+    (name == layout.state()).then(|| FolderLock::on_state(&layout.path(name))).flatten()
 }
 
 /// A document of the host that cannot be read.

@@ -5,7 +5,7 @@ use crate::{
     container::ContainerEngine,
     error_handling::Code,
     image::current_image,
-    keychain::{KEY_VARIABLES, Sensitive, extract_keychain_credentials, session_login},
+    keychain::{KEY_VARIABLES, Sensitive, check_login, contests, extract_keychain_credentials},
     paths::Locations,
     settings::{LoginMode, Settings},
 };
@@ -82,7 +82,7 @@ pub async fn examine(locations: &Locations, settings: &Settings) -> Vec<Check> {
         }
     }
     checks.push(disk(&locations.home));
-    checks.push(login(locations, settings));
+    checks.extend(logins(locations, settings).await);
     checks.extend(config(locations));
     checks
 }
@@ -133,20 +133,41 @@ fn gigabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e9
 }
 
-fn login(locations: &Locations, settings: &Settings) -> Check {
+/// The login, and what wins over it. The keyring is asked, which blocks.
+async fn logins(locations: &Locations, settings: &Settings) -> Vec<Check> {
+    let (locations, mode) = (locations.clone(), settings.login_mode());
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut checks = vec![login(&locations, mode)];
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        checks.extend(
+            contests(&locations, mode, is_set)
+                .into_iter()
+                .map(|contest| Check::other("login", Standing::Attention, contest.found, contest.remedy)),
+        );
+        checks
+    });
+    looked.await.unwrap_or_else(|cause| {
+        vec![Check::other(
+            "login",
+            Standing::Bad,
+            format!("the check stopped: {cause}"),
+            "drydock credentials status",
+        )]
+    })
+}
+
+fn login(locations: &Locations, mode: LoginMode) -> Check {
     let keys: Vec<_> =
         KEY_VARIABLES.iter().filter(|name| std::env::var_os(name).is_some()).copied().collect();
-    let given = keys.iter().map(|name| ((*name).to_owned(), Sensitive::new(String::new()))).collect();
-    match session_login(locations, settings.login_mode(), given) {
-        Ok(login) => {
-            Check::good("login", described(settings.login_mode(), &keys, login.credentials.is_some()))
-        }
+    let given: Vec<_> = keys.iter().map(|name| ((*name).to_owned(), Sensitive::new(String::new()))).collect();
+    match check_login(locations, mode, &given) {
+        Ok(login) => Check::good("login", described(mode, &keys, login.is_some())),
         Err(error) if error.code() == Code::LoginUndecided => {
             let lends = matches!(extract_keychain_credentials(locations), Ok(Some(_)));
             let remedy = if lends {
-                "drydock settings set login.mode lease   (or own, or api-key)"
+                "drydock settings set login.mode lease   (or own, setup-token, copy, api-key)"
             } else {
-                "drydock settings set login.mode own   (or api-key)"
+                "drydock settings set login.mode own   (or setup-token, api-key)"
             };
             Check::other("login", Standing::Attention, error.message(), remedy)
         }
@@ -163,7 +184,12 @@ fn described(mode: LoginMode, keys: &[&str], has_login: bool) -> String {
     match mode {
         LoginMode::Own if has_login => "sessions have a login of their own".into(),
         LoginMode::Own => "sessions have no login yet: sign in inside the first one".into(),
+        LoginMode::SetupToken => "sessions use the token of your `claude setup-token`".into(),
         LoginMode::Lease => "sessions borrow this computer's login (access token only)".into(),
+        LoginMode::Copy => "one session at a time gets this computer's whole login".into(),
+        LoginMode::Ask | LoginMode::ApiKey if keys.is_empty() => {
+            "sessions use the key that your apiKeyHelper prints".into()
+        }
         LoginMode::Ask | LoginMode::ApiKey => {
             format!("sessions use {} from your environment", keys.join(", "))
         }

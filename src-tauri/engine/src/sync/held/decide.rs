@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backup::pre_sync_backup,
-    claude_home::{ConfigLock, KeyChange, apply_changes},
+    claude_home::{FolderLock, KeyChange, apply_changes},
     error_handling::{Code, Error, IoContext, Result},
 };
 use chrono::{DateTime, Utc};
@@ -225,7 +225,8 @@ impl HeldChanges {
         const ROUNDS: usize = 8;
         let target = self.locations.home.join(document);
         for _ in 0..ROUNDS {
-            let _lock = (target == self.locations.claude_json).then(|| ConfigLock::take(&target)).flatten();
+            let _lock =
+                (target == self.locations.claude_json).then(|| FolderLock::on_state(&target)).flatten();
             let (text, before) = match fs::read(&target) {
                 Ok(text) => {
                     let sha256 = Digest::from(<[u8; 32]>::from(Sha256::digest(&text)));

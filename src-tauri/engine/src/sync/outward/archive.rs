@@ -10,7 +10,6 @@ use crate::{
     claude_home::{Class, Outward},
     container::{ArchiveLimits, Refused},
     error_handling::{Code, Error, IoContext, Result},
-    keychain::Sensitive,
     sync::{Excluded, HomeVolume, Layout, PathMap, REPLICA, base::Agreed},
 };
 use drydock_inside::Mark;
@@ -114,12 +113,6 @@ impl Reading {
     fn take(&mut self, name: String, reader: &mut dyn Read) -> Result<()> {
         let name = host_name(&self.layout, &self.map, name);
         let Some(class) = self.layout.class(&name) else { return Ok(()) };
-        if class == Class::Credentials {
-            let mut content = Vec::new();
-            reader.take(1 << 20).read_to_end(&mut content).context("read", Path::new(&name))?;
-            self.collected.credentials = Some(Sensitive::new(content));
-            return Ok(());
-        }
         let agreed = self.base.get(&name);
         self.seen += usize::from(agreed.is_some());
         let below = self.layout.below_config(&name);

@@ -15,7 +15,6 @@ use super::{Layout, PathMap, base::Agreed, exclude::Excluded};
 use crate::{
     container::{ArchiveLimits, Refused},
     error_handling::{Error, IoContext, Result},
-    keychain::Sensitive,
     paths::create_private_dir,
 };
 use drydock_inside::{Digest, Mark, Sign};
@@ -82,8 +81,6 @@ pub(crate) struct Collected {
     pub(crate) files: Vec<Found>,
     /// Files that were read and are what they were, with their new signs.
     pub(crate) looked_at: Vec<(String, Sign)>,
-    /// The login that the session has.
-    pub(crate) credentials: Option<Sensitive<Vec<u8>>>,
     /// What was not read, and why.
     pub(crate) refused: Vec<Refused>,
     /// Files that Drydock does not know, by name.
@@ -110,7 +107,6 @@ impl Collected {
         Ok(Self {
             files: Vec::new(),
             looked_at: Vec::new(),
-            credentials: None,
             refused: Vec::new(),
             unknown: Vec::new(),
             known: 0,

@@ -10,7 +10,6 @@ use crate::{
     claude_home::{Class, Outward, skipped_folders},
     container::{Refusal, Refused},
     error_handling::{IoContext, Result},
-    keychain::Sensitive,
     sync::Inside,
 };
 use drydock_inside::{
@@ -51,10 +50,6 @@ impl Collected {
             let there = entry.name.clone();
             entry.name = host_name(source.layout, source.map, entry.name);
             let Some(class) = source.layout.class(&entry.name) else { continue };
-            if class == Class::Credentials {
-                collected.credentials = read_login(inside, &entry).await?;
-                continue;
-            }
             if source.base.contains_key(&entry.name) {
                 seen.insert(entry.name.clone());
             }
@@ -211,14 +206,4 @@ async fn fetch(
     };
     fs::remove_file(&raw).context("remove", &raw)?;
     Ok(mark.zip(sign))
-}
-
-async fn read_login(inside: &mut Inside, entry: &Entry) -> Result<Option<Sensitive<Vec<u8>>>> {
-    const LARGEST: u64 = 1 << 20;
-    if entry.kind != Kind::File || entry.sign.len > LARGEST {
-        return Ok(None);
-    }
-    let mut content = Vec::new();
-    let read = inside.read(&entry.name, 0, LARGEST, &mut content).await?;
-    Ok(read.map(|_| Sensitive::new(content)))
 }

@@ -1,0 +1,90 @@
+//! Asking the user's own Claude Code to renew its login. Drydock itself calls no token endpoint.
+//!
+//! Source: observed with 2.1.330: `claude auth status` renews a login that ends within five minutes, by
+//! one request and under Claude Code's own locks, and takes no turn.
+
+use super::KEY_VARIABLES;
+use crate::{
+    error_handling::{Code, Error, IoContext, Result},
+    paths::{Locations, create_private_dir},
+};
+use std::{
+    env,
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A request and its answer over a slow line; then nobody is waited for any more.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Has this computer's Claude Code renew its login, if there is one and `is_due` still says so when it is
+/// our turn: of several processes one asks. Blocking.
+///
+/// # Errors
+/// [`Code::LoginNone`] when no Claude Code is here, or it does not end.
+pub(crate) fn ask_host_to_renew(locations: &Locations, is_due: impl Fn() -> bool) -> Result<()> {
+    let dir = locations.data_dir.join("login");
+    create_private_dir(&dir)?;
+    let path = dir.join("renewing");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).context("open", &path)?;
+    lock.lock().context("lock", &path)?;
+    if !is_due() {
+        return Ok(());
+    }
+    let Some(program) = host_claude(&locations.home) else {
+        return Err(Error::new(Code::LoginNone, "the login on this computer is about to end")
+            .why("no `claude` was found here that could renew it")
+            .remedy("install Claude Code here, or let sessions sign in themselves: drydock settings set login.mode own"));
+    };
+    let mut command = Command::new(&program);
+    command.args(["auth", "status"]).env("HOME", &locations.home).current_dir(&locations.home);
+    for name in KEY_VARIABLES {
+        // With a key it would not look at the login.
+        command.env_remove(name);
+    }
+    match locations.config_dir_moved {
+        true => command.env("CLAUDE_CONFIG_DIR", &locations.claude_dir),
+        false => command.env_remove("CLAUDE_CONFIG_DIR"),
+    };
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("run", &program)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match child.try_wait().context("wait for", &program)? {
+            Some(_) => return Ok(()),
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Error::new(Code::LoginNone, "the login on this computer could not be renewed")
+                    .why(format!("{} did not end within {} s", program.display(), PATIENCE.as_secs()))
+                    .remedy("look what it says: claude auth status"));
+            }
+        }
+    }
+}
+
+/// The user's own Claude Code: in `PATH`, or where its installers put it. An app that was started at
+/// login has a short `PATH`.
+pub(crate) fn host_claude(home: &Path) -> Option<PathBuf> {
+    let in_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect::<Vec<_>>());
+    let usual = [
+        home.join(".local/bin"),
+        home.join(".claude/local"),
+        PathBuf::from("/opt/homebrew/bin"),
+        PathBuf::from("/usr/local/bin"),
+    ];
+    let mut places = in_path.unwrap_or_default().into_iter().filter(|dir| dir.is_absolute()).chain(usual);
+    places.find_map(|dir| {
+        Some(dir.join("claude")).filter(|program| {
+            rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok() && program.is_file()
+        })
+    })
+}

@@ -1,0 +1,233 @@
+//! Drydock's own secrets, in the system's keyring: the macOS Keychain, or the Secret Service.
+//!
+//! A login that Drydock keeps for sessions goes into a file for its owner only where there is no keyring
+//! at all, as Claude Code itself does it there. A keyring that is locked is not gone around.
+
+use crate::{
+    error_handling::{Code, Error, Result},
+    keychain::{Fingerprint, Sensitive},
+    paths::{Locations, write_private},
+};
+use serde::Serialize;
+use std::{fs, io, path::PathBuf, sync::mpsc, thread, time::Duration};
+
+/// The keyring may be asking the user to unlock it meanwhile.
+const PATIENCE: Duration = Duration::from_secs(120);
+const SERVICE: &str = "Drydock";
+
+/// What Drydock keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// The token that `claude setup-token` printed.
+    SetupToken,
+    /// The login that sessions share.
+    OwnLogin,
+    /// A session's login with another account, which waits for the user.
+    OtherLogin(String),
+    /// The key of the backup repository.
+    RepositoryKey,
+    /// The address that alerts go to in Slack.
+    SlackWebhook,
+    /// The key for Datadog.
+    DatadogKey,
+}
+
+impl Secret {
+    /// Its name in the keyring.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::SetupToken => "setup-token".into(),
+            Self::OwnLogin => "login".into(),
+            Self::OtherLogin(session) => format!("login of {session}"),
+            Self::RepositoryKey => "repository-key".into(),
+            Self::SlackWebhook => "slack-webhook".into(),
+            Self::DatadogKey => "datadog-key".into(),
+        }
+    }
+
+    /// The file that stands in for a keyring, for those secrets that have one.
+    fn file(&self, locations: &Locations) -> Option<PathBuf> {
+        let name = match self {
+            Self::OwnLogin => "login.json".into(),
+            Self::OtherLogin(session) => format!("login/{session}.json"),
+            _ => return None,
+        };
+        Some(locations.data_dir.join(name))
+    }
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The system's keyring.
+    Keyring,
+    /// A file for its owner only, where there is no keyring.
+    File,
+}
+
+/// The secrets of one home. All its methods block.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    locations: Locations,
+}
+
+impl Vault {
+    /// The secrets of this home.
+    #[must_use]
+    pub fn of(locations: &Locations) -> Self {
+        Self { locations: locations.clone() }
+    }
+
+    /// A secret, and where it is.
+    ///
+    /// # Errors
+    /// [`Code::KeychainLocked`] when the keyring is locked; [`Code::KeyringNone`] when there is none and
+    /// the secret has no other place.
+    pub fn read(&self, secret: &Secret) -> Result<Option<(Sensitive<String>, Place)>> {
+        let in_file = || self.read_file(secret).map(|found| found.map(|text| (text, Place::File)));
+        match self.keyring(secret, |entry| match entry.get_password() {
+            Ok(text) => Ok(Some(Sensitive::new(text))),
+            Err(keyring::Error::NoEntry) => Ok(None),
+            Err(cause) => Err(cause),
+        }) {
+            Ok(Some(text)) => Ok(Some((text, Place::Keyring))),
+            // A file of the time before there was a keyring.
+            Ok(None) => in_file(),
+            Err(error) if error.code() == Code::KeyringNone && secret.file(&self.locations).is_some() => {
+                in_file()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps a secret, in the place of an old one.
+    ///
+    /// # Errors
+    /// As [`Vault::read`].
+    pub fn write(&self, secret: &Secret, value: &Sensitive<String>) -> Result<Place> {
+        let text = value.clone();
+        let kept = self.keyring(secret, move |entry| entry.set_password(text.reveal()));
+        let file = secret.file(&self.locations);
+        match (kept, file) {
+            (Ok(()), file) => {
+                file.map_or(Ok(()), |file| remove(&file))?;
+                Ok(Place::Keyring)
+            }
+            (Err(error), Some(file)) if error.code() == Code::KeyringNone => {
+                write_private(&file, value.reveal().as_bytes()).map(|()| Place::File)
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Forgets a secret; one that is not there is no error.
+    ///
+    /// # Errors
+    /// As [`Vault::read`].
+    pub fn remove(&self, secret: &Secret) -> Result<()> {
+        let file = secret.file(&self.locations);
+        let removed = self.keyring(secret, |entry| match entry.delete_credential() {
+            Err(keyring::Error::NoEntry) => Ok(()),
+            removed => removed,
+        });
+        match (removed, file) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(file)) => remove(&file),
+            (Err(error), Some(file)) if error.code() == Code::KeyringNone => remove(&file),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn read_file(&self, secret: &Secret) -> Result<Option<Sensitive<String>>> {
+        let Some(file) = secret.file(&self.locations) else { return Ok(None) };
+        match fs::read_to_string(&file) {
+            Ok(text) => Ok(Some(Sensitive::new(text))),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(Error::io("read", &file, &cause)),
+        }
+    }
+
+    fn keyring<T: Send + 'static>(
+        &self,
+        secret: &Secret,
+        act: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut name = secret.name();
+        if !self.locations.own_home {
+            // Another home's secrets are others.
+            let home = self.locations.home.display().to_string();
+            name.push_str(&format!(" ({})", Fingerprint::of(&home)));
+        }
+        with_entry(SERVICE, &name, act)
+    }
+}
+
+fn remove(file: &std::path::Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", file, &cause)),
+        _ => Ok(()),
+    }
+}
+
+/// Does something with an entry of the keyring. Blocking, for two minutes at most.
+pub(super) fn with_entry<T: Send + 'static>(
+    service: &str,
+    user: &str,
+    act: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+) -> Result<T> {
+    let (service, user) = (service.to_owned(), user.to_owned());
+    let (done, answer) = mpsc::channel();
+    // A thread of its own: the keyring's client waits for the user without an end, and must not be run
+    // where other tasks are.
+    thread::spawn(move || {
+        let outcome = match keyring::Entry::store_status() {
+            Ok(()) => keyring::Entry::new(&service, &user).and_then(|entry| act(&entry)),
+            Err(cause) => return done.send(Err(none(cause))),
+        };
+        done.send(outcome.map_err(|cause| refusal(&cause)))
+    });
+    match answer.recv_timeout(PATIENCE) {
+        Ok(outcome) => outcome,
+        Err(_) => Err(locked("it did not answer within two minutes")),
+    }
+}
+
+fn none(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::KeyringNone, "there is no keyring to keep secrets in").why(why).remedy(
+        if cfg!(target_os = "macos") {
+            "open Keychain Access and look whether the login keychain is well"
+        } else {
+            "start one, such as gnome-keyring or KWallet, in this desktop session"
+        },
+    )
+}
+
+fn locked(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::KeychainLocked, "the keyring is locked").why(why).remedy(if cfg!(target_os = "macos") {
+        "unlock it: security unlock-keychain"
+    } else {
+        "unlock it, by logging in to the desktop or in its own program (Seahorse, KWalletManager)"
+    })
+}
+
+fn refusal(cause: &keyring::Error) -> Error {
+    match cause {
+        keyring::Error::NoStorageAccess(why) => locked(why),
+        keyring::Error::NoDefaultStore => none(cause),
+        // The bus is there, and nobody on it keeps secrets.
+        keyring::Error::PlatformFailure(why) if is_absent(&why.to_string()) => none(why),
+        keyring::Error::PlatformFailure(why) => {
+            Error::new(Code::KeychainRefused, "the keyring refused").why(why)
+        }
+        // Its own text may quote what it was given.
+        _ => Error::new(Code::KeychainRefused, "the keyring does not take this secret"),
+    }
+}
+
+fn is_absent(why: &str) -> bool {
+    ["ServiceUnknown", "not provided by any .service files", "NameHasNoOwner", "no secret service"]
+        .iter()
+        .any(|sign| why.contains(sign))
+}
