@@ -3,7 +3,7 @@
 //! Source: observed with 2.1.330: `claude auth status` renews a login that ends within five minutes, by
 //! one request and under Claude Code's own locks, and takes no turn.
 
-use super::KEY_VARIABLES;
+use super::{KEY_VARIABLES, stores::login_dir};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::{Locations, create_private_dir},
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// # Errors
 /// [`Code::LoginNone`] when no Claude Code is here, or it does not end.
 pub(crate) fn ask_host_to_renew(locations: &Locations, is_due: impl Fn() -> bool) -> Result<()> {
-    let dir = locations.data_dir.join("login");
+    let dir = login_dir(locations);
     create_private_dir(&dir)?;
     let path = dir.join("renewing");
     let lock = File::options().create(true).truncate(false).write(true).open(&path).context("open", &path)?;

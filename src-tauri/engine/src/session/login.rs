@@ -24,13 +24,16 @@ use std::time::Duration;
 
 /// The Keychain is not asked more often than this without a reason: macOS may ask the user each time.
 const RARELY: chrono::Duration = chrono::Duration::minutes(15);
+/// Without a network there is no use in asking again at once.
+const NOT_AGAIN_WITHIN: chrono::Duration = chrono::Duration::seconds(60);
 /// Looking more closely begins this long before a lease ends.
 const CLOSELY: chrono::Duration = chrono::Duration::minutes(10);
 
 /// Has the session's own Claude Code renew its login. It gets the variables of the one that runs, since
-/// their values are written down nowhere, but no key: with one it would not look at the login.
+/// their values are written down nowhere, but no key: with one it would not look at the login. The list of
+/// children has no line's end, so that `read` fails although it has read.
 const RENEW: &str = r#"
-read -r main _ </proc/1/task/1/children || main=1
+read -r main _ </proc/1/task/1/children
 while IFS= read -r -d '' pair; do export "$pair"; done <"/proc/${main:-1}/environ"
 unset ANTHROPIC_AUTH_TOKEN ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN
 exec claude auth status
@@ -41,6 +44,8 @@ exec claude auth status
 pub(super) struct Watch {
     seen: Option<Vec<u8>>,
     looked: Option<DateTime<Utc>>,
+    /// When somebody was asked to renew the login.
+    asked: Option<DateTime<Utc>>,
     account: Option<Account>,
 }
 
@@ -138,7 +143,9 @@ impl Sessions {
         if !watch.is_due(&text, &login, Asking::of(&self.locations), now) {
             return Ok(());
         }
-        if login.kind() == Some(LoginKind::Lease) && is_over_within(&login, RENEWED_BEFORE) {
+        let asked_lately = watch.asked.is_some_and(|at| now - at < NOT_AGAIN_WITHIN);
+        if login.kind() == Some(LoginKind::Lease) && is_over_within(&login, RENEWED_BEFORE) && !asked_lately {
+            watch.asked = Some(now);
             self.have_it_renewed(record, &authority).await?;
         }
         if watch.seen.as_deref() != Some(text.as_slice()) || watch.account.is_none() {
@@ -280,7 +287,7 @@ mod tests {
         let watch = Watch {
             seen: Some(b"same".to_vec()),
             looked: Some(now - chrono::Duration::minutes(3)),
-            account: None,
+            ..Watch::default()
         };
         let due = |text: &[u8], minutes, stores| watch.is_due(text, &login(minutes), stores, now);
         assert!(due(b"same", 60, Asking::Freely));

@@ -4,6 +4,8 @@
 //! order: who holds the refresh token, the store, the rest of the ledger, the session. Whoever is killed in between leaves a state from which the
 //! next look goes on.
 
+#[cfg(test)]
+mod crash;
 mod ledger;
 mod own;
 #[cfg(test)]
@@ -14,7 +16,7 @@ pub(crate) use ledger::Offered;
 
 use super::{
     Account, Credentials, Fingerprint, Secret, Sensitive, Vault,
-    stores::{CredentialStore, HostStores, Written},
+    stores::{CredentialStore, HostStores, Written, login_dir, tidy_login_dir},
 };
 use crate::{
     claude_home::parse_document,
@@ -214,9 +216,9 @@ impl Authority {
 
     fn keep_other(&self, offered: &Offered, session: &str) -> Result<()> {
         let Some(login) = &offered.login else { return Ok(()) };
+        let _lock = self.lock()?;
         let text = String::from_utf8_lossy(login.text().reveal()).into_owned();
         Vault::of(&self.locations).write(&Secret::OtherLogin(session.to_owned()), &Sensitive::new(text))?;
-        let _lock = self.lock()?;
         let mut others = self.others()?;
         others.retain(|other| other.session != session);
         others.push(OtherLogin {
@@ -233,6 +235,8 @@ impl Authority {
     fn act(&self, mut decide: impl FnMut(&mut Ledger, Option<&Credentials>) -> Turn) -> Result<Turn> {
         let _lock = self.lock()?;
         let store = self.store();
+        store.tidy()?;
+        tidy_login_dir(&self.locations)?;
         for _ in 0..ROUNDS {
             let there = store.read()?.login();
             let known = self.load()?;
@@ -288,7 +292,7 @@ impl Authority {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.locations.data_dir.join("login").join(name)
+        login_dir(&self.locations).join(name)
     }
 
     /// Held for as long as a look takes; the kernel lets go of it when its process dies.

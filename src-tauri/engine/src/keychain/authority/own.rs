@@ -48,3 +48,30 @@ impl CredentialStore for OwnLogin {
         self.vault.remove(&Secret::OwnLogin)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keychain::stores::{login_dir, tidy_login_dir};
+    use std::fs;
+
+    fn home() -> (tempfile::TempDir, Locations) {
+        let home = tempfile::tempdir().unwrap();
+        let locations = Locations::find(Some(home.path())).unwrap();
+        (home, locations)
+    }
+
+    #[test]
+    fn what_an_ended_writer_left_is_removed_and_nothing_else() {
+        let (_home, locations) = home();
+        let dir = login_dir(&locations);
+        fs::create_dir_all(&dir).unwrap();
+        for name in [".drydock-0123.tmp", "login.json", "lock"] {
+            fs::write(dir.join(name), "FAKE").unwrap();
+        }
+        tidy_login_dir(&locations).unwrap();
+        let mut left: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["lock", "login.json"]);
+    }
+}

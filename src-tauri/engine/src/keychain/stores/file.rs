@@ -4,7 +4,7 @@ use super::{CredentialStore, Found, StoreKind, Written, claude_item::locked};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     keychain::Credentials,
-    paths::Locations,
+    paths::{Locations, create_private_dir},
 };
 use drydock_inside::{Before, Placed, Staged, digest, disk, place};
 use std::{
@@ -33,6 +33,12 @@ impl CredentialsFile {
 
     fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Where a login is staged: a folder of its own, so that whatever an ended process left in it is known
+    /// to be a login that nobody needs.
+    fn staging(&self) -> PathBuf {
+        self.folder().join(".drydock-login.tmp")
     }
 
     fn parsed(&self, text: &[u8]) -> Result<Credentials> {
@@ -67,17 +73,21 @@ impl CredentialStore for CredentialsFile {
             None => Before::Nothing,
         };
         let new = login.text();
-        let staged =
-            Staged::write(self.folder(), 0o600, &mut &new.reveal()[..]).context("write", &self.file)?;
-        let (written, left) = match place(staged, &self.file, before).context("write", &self.file)? {
-            Placed::Done { displaced, .. } => (Written::Done, displaced.into_iter().collect()),
-            Placed::Surprise { kept } => (Written::Changed, kept),
-        };
+        let staging = self.staging();
+        create_private_dir(&staging)?;
+        let placed = Staged::write(&staging, 0o600, &mut &new.reveal()[..])
+            .and_then(|staged| place(staged, &self.file, before))
+            .context("write", &self.file);
         // An old login is of no use to anybody but a thief.
-        for old in left {
-            disk::remove_file(&old).context("remove", &old)?;
-        }
-        Ok(written)
+        clear(&staging)?;
+        Ok(match placed? {
+            Placed::Done { .. } => Written::Done,
+            Placed::Surprise { .. } => Written::Changed,
+        })
+    }
+
+    fn tidy(&self) -> Result<()> {
+        clear(&self.staging())
     }
 
     fn remove(&self) -> Result<()> {
@@ -88,6 +98,13 @@ impl CredentialStore for CredentialsFile {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn clear(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", dir, &cause)),
+        _ => Ok(()),
     }
 }
 

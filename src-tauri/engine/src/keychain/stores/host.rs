@@ -106,6 +106,10 @@ impl CredentialStore for HostStores {
         Ok(Written::Skipped(skipped))
     }
 
+    fn tidy(&self) -> Result<()> {
+        self.stores.iter().try_for_each(|store| store.tidy())
+    }
+
     fn remove(&self) -> Result<()> {
         self.stores.iter().try_for_each(|store| store.remove())
     }

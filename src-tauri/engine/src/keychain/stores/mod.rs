@@ -15,6 +15,7 @@ pub(super) use file::CredentialsFile;
 pub use host::{Asked, HostLogin, HostStores};
 pub(super) use pair::Pair;
 pub use vault::{Place, Secret, Vault};
+pub(super) use vault::{login_dir, tidy_login_dir};
 
 use super::Credentials;
 use crate::error_handling::Result;
@@ -97,6 +98,14 @@ pub trait CredentialStore {
     /// # Errors
     /// When the store is locked or refuses: the old login is then still there.
     fn replace(&self, expected: Option<&Credentials>, login: &Credentials) -> Result<Written>;
+
+    /// Removes what a writer left that was ended in the middle. Whoever calls it is the only writer now.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    fn tidy(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Removes the login.
     ///

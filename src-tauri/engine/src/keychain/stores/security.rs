@@ -257,9 +257,9 @@ act() {
     case $command in
     find-generic-password)
         [ -f "$file" ] || return 44
-        if LC_ALL=C grep -q '[^ -~]' "$file"; then xxd -p "$file" | tr -d '\n'; else cat "$file"; fi
+        if LC_ALL=C grep -q '[^ -~]' "$file"; then perl -0777 -ne 'print unpack("H*", $_)' "$file"; else cat "$file"; fi
         echo ;;
-    add-generic-password) mkdir -p "$here/items"; printf '%s' "$hex" | xxd -r -p >"$file" ;;
+    add-generic-password) mkdir -p "$here/items"; printf '%s' "$hex" | perl -0777 -ne 'print pack("H*", $_)' >"$file" ;;
     delete-generic-password) [ -f "$file" ] || return 44; rm "$file" ;;
     *) return 2 ;;
     esac

@@ -50,11 +50,26 @@ impl Secret {
     fn file(&self, locations: &Locations) -> Option<PathBuf> {
         let name = match self {
             Self::OwnLogin => "login.json".into(),
-            Self::OtherLogin(session) => format!("login/{session}.json"),
+            Self::OtherLogin(session) => format!("{session}.json"),
             _ => return None,
         };
-        Some(locations.data_dir.join(name))
+        Some(login_dir(locations).join(name))
     }
+}
+
+/// What Drydock writes down of logins; whoever writes there holds the lock in it.
+pub(in crate::keychain) fn login_dir(locations: &Locations) -> PathBuf {
+    locations.data_dir.join("login")
+}
+
+/// Removes what writers left there that were ended in the middle: it may hold a login.
+pub(in crate::keychain) fn tidy_login_dir(locations: &Locations) -> Result<()> {
+    let Ok(entries) = fs::read_dir(login_dir(locations)) else { return Ok(()) };
+    let is_staged = |name: &str| name.starts_with(".drydock-") && name.ends_with(".tmp");
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_staged))
+        .try_for_each(|entry| remove(&entry.path()))
 }
 
 /// Where a secret is.
