@@ -172,6 +172,23 @@ fn a_login_that_the_server_ended_early_is_followed_by_the_sessions() {
 }
 
 #[test]
+fn a_session_that_ran_alone_has_a_good_login_when_it_is_joined_again() {
+    let (user, _) = User::signed_in(8 * HOUR);
+    let (terminal, session) = at_prompt(user.run("lease"));
+    terminal.press("\x1e\x1e");
+    terminal.done().ok();
+    user.sign_in.expire_access_tokens();
+    user.host_turn("renewed meanwhile");
+
+    let mut again = user.drydock("lease").args(["attach", &session]).in_terminal(100, 30);
+    again.wait_until("Claude Code waits for the user", |screen| screen.contains('❯'));
+    say(&mut again, "good morning");
+
+    assert_eq!(user.answers(), [200]);
+    leave(again);
+}
+
+#[test]
 fn an_expired_login_is_renewed_before_it_is_lent() {
     let (user, login) = User::signed_in(Duration::ZERO);
 

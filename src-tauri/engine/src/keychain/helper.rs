@@ -3,19 +3,13 @@
 //! Claude Code runs it on the computer it is on. Inside a session its path may not be there, so Drydock
 //! runs it here, as Claude Code here would, and gives the session what it printed.
 
-use super::Sensitive;
+use super::{Sensitive, outside::ask};
 use crate::{
     claude_home::parse_document,
     error_handling::{Code, Error, Result},
     paths::Locations,
 };
-use std::{
-    fs,
-    io::Read,
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, process::Command, time::Duration};
 
 /// Such a helper may ask a vault over the network.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,38 +32,15 @@ pub(super) fn key_by_helper(locations: &Locations) -> Result<Sensitive<String>> 
             .remedy("run it yourself and look; it stands in ~/.claude/settings.json")
     };
     let command = helper(locations).ok_or_else(|| failed("it is gone from your settings".into()))?;
-    let mut child = Command::new("/bin/sh")
-        .args(["-c", &command])
-        .env("HOME", &locations.home)
-        .current_dir(&locations.home)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|cause| failed(cause.to_string()))?;
-    let reading = child.stdout.take().map(|out| {
-        thread::spawn(move || {
-            let mut text = String::new();
-            let _ = out.take(1 << 16).read_to_string(&mut text);
-            text
-        })
-    });
-    let deadline = Instant::now() + PATIENCE;
-    let status = loop {
-        match child.try_wait().map_err(|cause| failed(cause.to_string()))? {
-            Some(status) => break status,
-            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!("it did not end within {} s", PATIENCE.as_secs())));
-            }
-        }
-    };
-    if !status.success() {
-        return Err(failed(format!("it ended with {status}")));
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &command]).env("HOME", &locations.home).current_dir(&locations.home);
+    let said = ask(&mut shell, None, PATIENCE)
+        .map_err(|cause| failed(cause.to_string()))?
+        .ok_or_else(|| failed(format!("it did not end within {} s", PATIENCE.as_secs())))?;
+    if !said.status.success() {
+        return Err(failed(format!("it ended with {}", said.status)));
     }
-    let key = reading.and_then(|reading| reading.join().ok()).unwrap_or_default().trim().to_owned();
+    let key = String::from_utf8_lossy(said.out.reveal()).trim().to_owned();
     if key.is_empty() {
         return Err(failed("it printed nothing".into()));
     }

@@ -8,6 +8,7 @@ mod authority;
 mod credentials;
 mod helper;
 mod login;
+mod outside;
 mod precedence;
 mod renew;
 mod sensitive;

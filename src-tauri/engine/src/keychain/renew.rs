@@ -3,7 +3,7 @@
 //! Source: observed with 2.1.330: `claude auth status` renews a login that ends within five minutes, by
 //! one request and under Claude Code's own locks, and takes no turn.
 
-use super::{KEY_VARIABLES, stores::login_dir};
+use super::{KEY_VARIABLES, Sensitive, outside::ask, stores::login_dir};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::{Locations, create_private_dir},
@@ -12,9 +12,8 @@ use std::{
     env,
     fs::File,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 /// A request and its answer over a slow line; then nobody is waited for any more.
@@ -39,35 +38,37 @@ pub(crate) fn ask_host_to_renew(locations: &Locations, is_due: impl Fn() -> bool
             .why("no `claude` was found here that could renew it")
             .remedy("install Claude Code here, or let sessions sign in themselves: drydock settings set login.mode own"));
     };
-    let mut command = Command::new(&program);
-    command.args(["auth", "status"]).env("HOME", &locations.home).current_dir(&locations.home);
+    if !has_auth(&program, locations)? {
+        return Err(Error::new(Code::LoginNone, "the login on this computer is about to end")
+            .why(format!("{} is too old to renew it without a turn", program.display()))
+            .remedy("claude update"));
+    }
+    run(&program, &["auth", "status"], locations).map(drop)
+}
+
+/// Whether it knows the command. An older one would take the two words for something that the user says,
+/// and answer.
+fn has_auth(program: &Path, locations: &Locations) -> Result<bool> {
+    let help = run(program, &["auth", "--help"], locations)?;
+    Ok(String::from_utf8_lossy(help.reveal()).lines().any(|line| line.starts_with("Usage: claude auth")))
+}
+
+/// Runs it as the user would, without a key: with one it would not look at the login.
+fn run(program: &Path, arguments: &[&str], locations: &Locations) -> Result<Sensitive<Vec<u8>>> {
+    let mut command = Command::new(program);
+    command.args(arguments).env("HOME", &locations.home).current_dir(&locations.home);
     for name in KEY_VARIABLES {
-        // With a key it would not look at the login.
         command.env_remove(name);
     }
     match locations.config_dir_moved {
         true => command.env("CLAUDE_CONFIG_DIR", &locations.claude_dir),
         false => command.env_remove("CLAUDE_CONFIG_DIR"),
     };
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("run", &program)?;
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match child.try_wait().context("wait for", &program)? {
-            Some(_) => return Ok(()),
-            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Error::new(Code::LoginNone, "the login on this computer could not be renewed")
-                    .why(format!("{} did not end within {} s", program.display(), PATIENCE.as_secs()))
-                    .remedy("look what it says: claude auth status"));
-            }
-        }
+    match ask(&mut command, None, PATIENCE).context("run", program)? {
+        Some(said) => Ok(said.out),
+        None => Err(Error::new(Code::LoginNone, "the login on this computer could not be renewed")
+            .why(format!("{} did not end within {} s", program.display(), PATIENCE.as_secs()))
+            .remedy("look what it says: claude auth status")),
     }
 }
 

@@ -343,6 +343,10 @@ impl Sessions {
         if !self.is_running(id).await? {
             return self.restart(&record, joining, ownership).await;
         }
+        // While nobody was attached nobody renewed its login either.
+        if let Err(error) = self.look_once(&record).await {
+            tracing::warn!(session = %id, %error, "the session's login could not be looked after");
+        }
         let size = joining.size;
         let mut attached = self.join(id, ownership).await?;
         attached.bringing_out = Some(self.keep_bringing_out(&record));

@@ -36,7 +36,9 @@ const RENEW: &str = r#"
 read -r main _ </proc/1/task/1/children
 while IFS= read -r -d '' pair; do export "$pair"; done <"/proc/${main:-1}/environ"
 unset ANTHROPIC_AUTH_TOKEN ANTHROPIC_API_KEY CLAUDE_CODE_OAUTH_TOKEN
-exec claude auth status
+# An older one would take the two words for something that the user says.
+timeout 20 claude auth --help </dev/null | grep -q '^Usage: claude auth' || exit 0
+exec timeout 40 claude auth status </dev/null
 "#;
 
 /// What was seen of a running session's login last.
@@ -170,6 +172,17 @@ impl Sessions {
         Ok(())
     }
 
+    /// Looks at the login of a running session, now.
+    pub(super) async fn look_once(&self, record: &Record) -> Result<()> {
+        if Authority::of(&self.locations, record.login.mode()).is_none() {
+            return Ok(());
+        }
+        let mut volume = self.open_volume(record).await?;
+        let looked = self.look_after_login(record, &mut volume, &mut Watch::default()).await;
+        volume.close().await?;
+        looked
+    }
+
     /// Has whoever may renew the login do so: the Claude Code of this computer, or of the session that
     /// holds the refresh token.
     async fn have_it_renewed(&self, record: &Record, authority: &Authority) -> Result<()> {
@@ -201,7 +214,7 @@ impl Sessions {
     }
 
     async fn renew_inside(&self, id: &SessionId) -> Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(45);
+        const PATIENCE: Duration = Duration::from_secs(65);
         let failed = |cause| engine_error("have the session's login renewed", cause);
         let exec = CreateExecOptions {
             attach_stdout: Some(true),

@@ -205,7 +205,10 @@ impl Ledger {
             },
             (Some(LoginKind::Tombstone), _) if held => {
                 let agreed = self.hold.as_ref().and_then(|hold| hold.agreed);
-                self.end(store, agreed)
+                self.end(store, agreed);
+                // It may have been found while the session ran, and been said to nobody.
+                let notice = self.has_ended(store).then_some(Notice::Ended);
+                Turn { notice, ..Turn::default() }
             }
             _ => Turn::default(),
         };
@@ -341,5 +344,83 @@ impl Ledger {
     /// Whether a session may hold the refresh token: it does already, or no living one does.
     fn is_free(&self, session: &str, lives: &dyn Fn(&str) -> bool) -> bool {
         self.hold.as_ref().is_none_or(|hold| hold.session == session || !lives(&hold.session))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(token: &str, expires: i64) -> Credentials {
+        let text = format!(
+            r#"{{"claudeAiOauth":{{"accessToken":"FAKE-a-{token}","refreshToken":"FAKE-r-{token}","expiresAt":{expires}}}}}"#
+        );
+        Credentials::parse(text.as_bytes()).unwrap()
+    }
+
+    fn blank() -> Credentials {
+        Credentials::parse(br#"{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0}}"#)
+            .unwrap()
+    }
+
+    fn of(login: Credentials) -> Offered {
+        Offered { login: Some(login), account: None }
+    }
+
+    const LIVES: &dyn Fn(&str) -> bool = &|_| true;
+
+    #[test]
+    fn a_blank_is_no_source_and_a_dead_login_is_said_once_while_it_runs_and_at_its_end() {
+        let (mut ledger, store) = (Ledger::default(), login("1", 5));
+        ledger.launch(Some(&store), "s", LIVES).unwrap();
+        let turn = ledger.look(Some(&store), &of(blank()), "s", LIVES);
+        assert_eq!((turn.store, turn.give, turn.notice), (None, None, Some(Notice::Ended)));
+        assert_eq!(ledger.look(Some(&store), &of(blank()), "s", LIVES), Turn::default());
+        assert_eq!(ledger.release(Some(&store), &of(blank()), "s").notice, Some(Notice::Ended));
+        assert_eq!(ledger.launch(Some(&store), "t", LIVES), None, "a dead login is handed out");
+        // The user signs in again.
+        assert!(ledger.launch(Some(&login("2", 9)), "t", LIVES).is_some());
+    }
+
+    #[test]
+    fn a_session_that_lost_the_race_gets_the_winners_login() {
+        let mut ledger = Ledger::default();
+        ledger.launch(Some(&login("1", 5)), "s", LIVES).unwrap();
+        let winner = login("2", 9);
+        let turn = ledger.look(Some(&winner), &of(blank()), "s", LIVES);
+        assert_eq!((turn.give, turn.notice), (Some(winner), None));
+    }
+
+    #[test]
+    fn the_later_end_wins_among_two_that_nobody_agreed_on_and_a_used_one_never_does() {
+        let mut ledger = Ledger::default();
+        ledger.note(Some(&login("old", 99)));
+        ledger.note(Some(&login("store", 5)));
+        let store = login("store", 5);
+        let admits = |token: &str, expires| ledger.admits(Some(&store), &login(token, expires));
+        assert!(admits("new", 6) && !admits("older", 4));
+        assert!(!admits("old", 99), "a used refresh token is restored");
+        assert!(!ledger.admits(Some(&store), &blank()));
+    }
+
+    #[test]
+    fn a_login_that_was_removed_here_does_not_come_back_from_a_session() {
+        let mut ledger = Ledger::default();
+        ledger.launch(Some(&login("1", 5)), "s", LIVES).unwrap();
+        assert_eq!(ledger.release(None, &of(login("2", 9)), "s"), Turn::default());
+    }
+
+    #[test]
+    fn sessions_do_not_follow_into_another_account() {
+        let account = |uuid: &str| Some(Account { uuid: uuid.into(), organization: None });
+        let mut ledger = Ledger::default();
+        ledger.told_account(account("ann"));
+        let lease = login("1", 5).lease().unwrap();
+        let bobs = Offered { login: Some(lease.clone()), account: account("bob") };
+        let anns = Offered { login: Some(lease), account: account("ann") };
+        let store = login("2", 9);
+        assert_eq!(ledger.follow(Some(&store), &bobs).notice, Some(Notice::OtherAccount));
+        assert!(ledger.follow(Some(&store), &anns).give.is_some());
+        assert_eq!(ledger.look(Some(&store), &bobs, "s", LIVES).give, None);
     }
 }

@@ -11,15 +11,9 @@
 
 use crate::{
     error_handling::{Code, Error, Result},
-    keychain::Sensitive,
+    keychain::{Sensitive, outside::ask},
 };
-use std::{
-    io::{Read, Write},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::Command, time::Duration};
 
 /// The longest line that goes through the program's standard input whole.
 const LONGEST_LINE: usize = 4032;
@@ -114,7 +108,7 @@ impl Security {
         let arguments = ["find-generic-password", "-a", &item.account, "-w", "-s", &item.service];
         let (status, out) = self.run(&arguments, None)?;
         match status {
-            Status::Done => Ok(Some(printed(out)).filter(|content| !content.reveal().is_empty())),
+            Status::Done => Ok(Some(printed(&out)).filter(|content| !content.reveal().is_empty())),
             Status::NotFound => Ok(None),
             status => Err(status.error("read Claude Code's login")),
         }
@@ -148,55 +142,20 @@ impl Security {
         }
     }
 
-    fn run(&self, arguments: &[&str], input: Option<&Sensitive<Vec<u8>>>) -> Result<(Status, Vec<u8>)> {
+    fn run(
+        &self,
+        arguments: &[&str],
+        input: Option<&Sensitive<Vec<u8>>>,
+    ) -> Result<(Status, Sensitive<Vec<u8>>)> {
         let cannot = |cause: std::io::Error| {
             Error::new(Code::KeychainRefused, "the Keychain could not be asked")
                 .why(format!("{}: {cause}", self.program.display()))
         };
-        let mut child = Command::new(&self.program)
-            .args(arguments)
-            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(cannot)?;
-        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
-            // A program that has ended already takes nothing, and its exit code says why.
-            let _ = pipe.write_all(input.reveal());
-        }
-        let reading = child.stdout.take().map(|mut out| {
-            thread::spawn(move || {
-                let mut text = Vec::new();
-                let _ = out.read_to_end(&mut text);
-                text
-            })
-        });
-        let code = self.wait(&mut child)?;
-        let out = reading.and_then(|reading| reading.join().ok()).unwrap_or_default();
-        Ok((Status::of_exit(code), out))
-    }
-
-    fn wait(&self, child: &mut Child) -> Result<Option<i32>> {
-        let deadline = Instant::now() + self.patience;
-        loop {
-            match child.try_wait() {
-                Ok(Some(status)) => return Ok(status.code()),
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(5)),
-                Ok(None) => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(Error::new(Code::KeychainLocked, "the Keychain did not answer")
-                        .why("macOS may be waiting for an answer in a window")
-                        .remedy(
-                            "look for a window that asks about the Keychain, then run the command again",
-                        ));
-                }
-                Err(cause) => {
-                    return Err(
-                        Error::new(Code::KeychainRefused, "the Keychain could not be asked").why(cause)
-                    );
-                }
-            }
+        match ask(Command::new(&self.program).args(arguments), input, self.patience).map_err(cannot)? {
+            Some(said) => Ok((Status::of_exit(said.status.code()), said.out)),
+            None => Err(Error::new(Code::KeychainLocked, "the Keychain did not answer")
+                .why("macOS may be waiting for an answer in a window")
+                .remedy("look for a window that asks about the Keychain, then run the command again")),
         }
     }
 }
@@ -216,13 +175,11 @@ fn quoted(word: &str) -> Option<String> {
 }
 
 /// What `-w` prints: the content and a line's end, or hexadecimal where it is not plain text.
-fn printed(mut out: Vec<u8>) -> Sensitive<Vec<u8>> {
-    if out.last() == Some(&b'\n') {
-        out.pop();
-    }
+fn printed(out: &Sensitive<Vec<u8>>) -> Sensitive<Vec<u8>> {
+    let out = out.reveal().strip_suffix(b"\n").unwrap_or(out.reveal());
     let is_hex = out.len().is_multiple_of(2) && !out.is_empty() && out.iter().all(u8::is_ascii_hexdigit);
     if !is_hex {
-        return Sensitive::new(out);
+        return Sensitive::new(out.to_vec());
     }
     let digit = |byte: u8| (byte as char).to_digit(16).unwrap_or_default() as u8;
     Sensitive::new(out.chunks_exact(2).map(|two| digit(two[0]) << 4 | digit(two[1])).collect())

@@ -1,0 +1,74 @@
+//! Other programs that are asked about logins: what they are told goes in by their standard input, what
+//! they tell comes by their standard output, and none is waited for without an end.
+
+use super::Sensitive;
+use std::{
+    io::{self, Read, Write},
+    process::{Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a program said.
+pub(super) struct Said {
+    pub(super) status: ExitStatus,
+    pub(super) out: Sensitive<Vec<u8>>,
+}
+
+/// Runs a program to its end; `None`, and the program is killed, when it has not ended by then. Blocking.
+pub(super) fn ask(
+    command: &mut Command,
+    input: Option<&Sensitive<Vec<u8>>>,
+    patience: Duration,
+) -> io::Result<Option<Said>> {
+    /// A child of the program's may keep its output open.
+    const AFTERWARDS: Duration = Duration::from_secs(2);
+    const BETWEEN: Duration = Duration::from_millis(5);
+    let mut child = command
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
+        // A program that has ended already takes nothing, and its exit code says why.
+        let _ = pipe.write_all(input.reveal());
+    }
+    let (told, read) = mpsc::channel();
+    if let Some(mut out) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = out.read_to_end(&mut text);
+            let _ = told.send(text);
+        });
+    }
+    let deadline = Instant::now() + patience;
+    let status = loop {
+        match child.try_wait()? {
+            Some(status) => break status,
+            None if Instant::now() < deadline => thread::sleep(BETWEEN),
+            None => {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+        }
+    };
+    Ok(Some(Said { status, out: Sensitive::new(read.recv_timeout(AFTERWARDS).unwrap_or_default()) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_heard_and_not_waited_for_for_ever() {
+        let mut cat = Command::new("cat");
+        let said = ask(&mut cat, Some(&Sensitive::new(b"FAKE".to_vec())), Duration::from_secs(20)).unwrap();
+        let said = said.unwrap();
+        assert!(said.status.success() && said.out.reveal() == b"FAKE");
+        let mut forever = Command::new("sleep");
+        assert!(ask(forever.arg("60"), None, Duration::from_millis(100)).unwrap().is_none());
+        assert!(ask(&mut Command::new("/no/such/program"), None, Duration::from_secs(1)).is_err());
+    }
+}
