@@ -11,7 +11,7 @@ use drydock_engine::{
     Drydock,
     error_handling::{Error, Result},
 };
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 /// What every command works with.
 pub(crate) struct Context {
@@ -61,5 +61,10 @@ async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, E
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("DRYDOCK_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .init();
 }

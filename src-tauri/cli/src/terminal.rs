@@ -7,6 +7,7 @@ use drydock_engine::{
     session::{Attached, Output, Sessions, TerminalSize},
 };
 use futures_util::StreamExt;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{
     io::{self, IsTerminal, Read, Write},
     thread,
@@ -27,6 +28,57 @@ pub(crate) fn size() -> TerminalSize {
     match tty::size() {
         Ok((width, height)) if width > 0 && height > 0 => TerminalSize { width, height },
         _ => TerminalSize { width: 80, height: 24 },
+    }
+}
+
+/// Asks for a line that is not shown, and takes Ctrl-C for giving up. The terminal is afterwards as it was.
+///
+/// # Errors
+/// [`io::ErrorKind::Interrupted`] when the user gave up.
+pub(crate) fn unseen(question: &str) -> io::Result<String> {
+    const CTRL_C: u8 = 3;
+    const CTRL_D: u8 = 4;
+    const CTRL_U: u8 = 21;
+    // First: what is typed at once must not be shown either.
+    let _hidden = Hidden::begin()?;
+    eprint!("{question}");
+    let _ = io::stderr().flush();
+    let mut line = Vec::new();
+    let mut input = io::stdin().lock();
+    loop {
+        let mut byte = [0];
+        let end = input.read(&mut byte)? == 0;
+        match byte[0] {
+            b'\r' | b'\n' => break,
+            CTRL_C => return Err(io::Error::new(io::ErrorKind::Interrupted, "it was given up")),
+            CTRL_D => break,
+            _ if end => break,
+            8 | 127 => drop(line.pop()),
+            CTRL_U => line.clear(),
+            byte => line.push(byte),
+        }
+    }
+    String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text"))
+}
+
+/// A terminal that shows nothing of what is typed and hands on each key, while this lives.
+struct Hidden(Termios);
+
+impl Hidden {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(rustix::stdio::stdin())?;
+        let mut hidden = before.clone();
+        // Without signals from keys: one would end this process with the terminal as it is now.
+        hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &hidden)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.0);
+        eprintln!();
     }
 }
 

@@ -26,6 +26,7 @@ pub mod fuzzing;
 pub mod image;
 pub mod keychain;
 pub mod paths;
+mod program;
 pub mod session;
 pub mod settings;
 pub mod sync;

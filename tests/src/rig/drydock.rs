@@ -17,6 +17,9 @@ use std::{
 /// Longer than anything here takes; a test that meets it hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// The address of a session bus that is not there.
+const NO_BUS: &str = "unix:path=/nonexistent/bus";
+
 /// A call of `drydock` that is being put together.
 #[derive(Debug)]
 #[must_use]
@@ -37,6 +40,8 @@ impl Invocation {
             ("DRYDOCK_CACHE_DIR".into(), places::cache_dir().into()),
             ("DRYDOCK_IMAGE_BASE".into(), image_base().into()),
             ("LANG".into(), "C.UTF-8".into()),
+            // Without it the keyring of whoever runs the tests would be found, where they have a desktop.
+            ("DBUS_SESSION_BUS_ADDRESS".into(), NO_BUS.into()),
         ];
         for name in
             ["PATH", "TMPDIR", "DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR"]

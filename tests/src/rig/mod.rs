@@ -40,7 +40,7 @@ pub use log::log;
 pub use own_engine::OwnEngine;
 pub use places::{CLAUDE_VERSION, cache_dir};
 #[cfg(target_os = "linux")]
-pub use proc_watch::{Place, ProcWatch, Sighting, holds};
+pub use proc_watch::{Place, ProcWatch, Processes, Sighting, holds};
 pub use project::Project;
 pub use release::Release;
 #[cfg(target_os = "linux")]

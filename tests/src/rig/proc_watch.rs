@@ -36,6 +36,18 @@ impl Place {
     }
 }
 
+/// The processes that can see each other: the kernel's name of their namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Processes(PathBuf);
+
+impl Processes {
+    /// Those that this one is among; nothing once it has gone.
+    #[must_use]
+    pub fn of(process: u32) -> Option<Self> {
+        fs::read_link(format!("/proc/{process}/ns/pid")).ok().map(Self)
+    }
+}
+
 /// A secret that a process was started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
@@ -43,6 +55,10 @@ pub struct Sighting {
     pub process: u32,
     /// Its program, as the kernel calls it.
     pub program: String,
+    /// The file that the program is in. One that is just being started by another still is that one.
+    pub file: PathBuf,
+    /// Among which processes it counts: those of one container, or those of the computer itself.
+    pub among: Processes,
     /// Where the secret was.
     pub place: Place,
     /// Which one it was of those that were looked for; not the secret itself, which would get into logs.
@@ -140,12 +156,29 @@ fn look(read: &[u8], process: u32, place: Place, secrets: &[String], sightings: 
         if memmem::find(read, text.as_bytes()).is_none() {
             continue;
         }
+        let file = program_file(process);
+        let again = fs::read(format!("/proc/{process}/{}", place.file())).unwrap_or_default();
+        if file != program_file(process) || (!again.is_empty() && again != read) {
+            // It became another program at this moment, and is looked at as that.
+            continue;
+        }
         let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-        let sighting = Sighting { process, program: name.trim_end().to_owned(), place, secret };
+        let sighting = Sighting {
+            process,
+            program: name.trim_end().to_owned(),
+            file,
+            among: Processes::of(process).unwrap_or_default(),
+            place,
+            secret,
+        };
         if !sightings.contains(&sighting) {
             sightings.push(sighting);
         }
     }
+}
+
+fn program_file(process: u32) -> PathBuf {
+    fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default()
 }
 
 /// The files below a folder that hold one of these secrets, each with the secret. The folder must be there,

@@ -17,6 +17,7 @@ use zbus::{
 
 const NAME: &str = "org.freedesktop.secrets";
 const SERVICE: &str = "/org/freedesktop/secrets";
+const PASSWORD: &str = "the password of the drydock tests";
 /// The attribute of an item that was stored without one of this name.
 const GENERIC: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
 /// Longer than anything here takes.
@@ -50,7 +51,14 @@ impl SecretService {
     #[must_use]
     pub fn start() -> Self {
         let mut service = Self::bus_only();
-        let folder = service.folder.path();
+        service.start_keyring();
+        service
+    }
+
+    /// Starts the keyring, with what it had when it was stopped.
+    pub fn start_keyring(&mut self) {
+        assert!(self.keyring.is_none(), "one keyring at a time");
+        let folder = self.folder.path();
         let mut keyring = Command::new("gnome-keyring-daemon")
             .args(["--foreground", "--components=secrets", "--unlock"])
             .env_clear()
@@ -58,25 +66,24 @@ impl SecretService {
             .env("HOME", folder)
             .env("XDG_DATA_HOME", folder.join("data"))
             .env("XDG_RUNTIME_DIR", folder)
-            .env("DBUS_SESSION_BUS_ADDRESS", &service.address)
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(File::create(folder.join("keyring.log")).unwrap())
             .spawn()
             .expect("gnome-keyring-daemon can be run");
         // It reads the password to the end of what comes.
-        keyring.stdin.take().unwrap().write_all(b"the password of the drydock tests").unwrap();
-        service.keyring = Some(keyring);
+        keyring.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+        self.keyring = Some(keyring);
         until("the keyring is open", LIMIT, || {
-            let ended = service.keyring.as_mut().unwrap().try_wait().unwrap();
+            let ended = self.keyring.as_mut().unwrap().try_wait().unwrap();
             assert!(
                 ended.is_none(),
                 "gnome-keyring-daemon ended: {}",
-                fs::read_to_string(service.folder.path().join("keyring.log")).unwrap()
+                fs::read_to_string(self.folder.path().join("keyring.log")).unwrap()
             );
-            (service.has_keyring() && service.is_open()).then_some(())
+            (self.has_keyring() && self.is_open()).then_some(())
         });
-        service
     }
 
     /// Starts a bus that has no keyring and starts none.
@@ -109,11 +116,22 @@ impl SecretService {
         &self.address
     }
 
-    /// Locks the default collection, as a screen lock may. There is nobody here who would open it again.
+    /// Locks the default collection, as a screen lock may. Nobody is asked for the password: nobody is here.
     pub fn lock(&self) {
         let (_locked, _prompt): (Vec<OwnedObjectPath>, OwnedObjectPath) =
             self.ask(SERVICE, "Service", "Lock", &(vec![self.default_collection()],));
         until("the keyring is locked", LIMIT, || (!self.is_open()).then_some(()));
+    }
+
+    /// Unlocks the default collection, as a person does who logs in again.
+    pub fn unlock(&self) {
+        // There is no other way that needs no window; it is what GNOME's own login uses.
+        let interface = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
+        let password = (self.session(), Vec::<u8>::new(), PASSWORD.as_bytes().to_vec(), "text/plain");
+        self.proxy_of(SERVICE, interface)
+            .call::<_, _, ()>("UnlockWithMasterPassword", &(self.default_collection(), password))
+            .expect("the keyring takes its password");
+        until("the keyring is open again", LIMIT, || self.is_open().then_some(()));
     }
 
     /// Ends the keyring and leaves the bus.
@@ -214,12 +232,16 @@ impl SecretService {
     }
 
     fn proxy(&self, path: &str, interface: &str) -> Proxy<'static> {
+        self.proxy_of(path, &format!("org.freedesktop.Secret.{interface}"))
+    }
+
+    fn proxy_of(&self, path: &str, interface: &str) -> Proxy<'static> {
         let path = ObjectPath::try_from(path.to_owned()).unwrap();
         // Nothing is remembered: what was true a moment ago is of no use here.
         zbus::blocking::proxy::Builder::new(&self.connection)
             .destination(NAME)
             .and_then(|proxy| proxy.path(path))
-            .and_then(|proxy| proxy.interface(format!("org.freedesktop.Secret.{interface}")))
+            .and_then(|proxy| proxy.interface(interface.to_owned()))
             .and_then(|proxy| proxy.cache_properties(zbus::proxy::CacheProperties::No).build())
             .unwrap()
     }

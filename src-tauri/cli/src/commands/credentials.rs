@@ -4,18 +4,19 @@ use crate::{
     Context,
     arguments::{Credentials, Forgotten, Storable},
     render,
+    terminal::unseen,
 };
 use drydock_engine::{
     error_handling::{Code, Error, Result},
     keychain::{
-        self, CredentialsStatus, Forgettable, LoginKind, LoginView, Place, Secret, Sensitive, Vault, Written,
-        credentials_status,
+        self, CredentialsStatus, Forgettable, KeyringState, LoginKind, LoginView, Place, Secret, Sensitive,
+        Vault, Written, credentials_status,
     },
     paths::Locations,
 };
 use serde::Serialize;
 use std::{
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Read},
     process::ExitCode,
 };
 
@@ -97,9 +98,9 @@ async fn store(context: &Context, locations: Locations, what: Storable) -> Resul
                     Err(Error::new(Code::LoginBusy, "the pair was changed at the same moment")
                         .remedy("run the command again"))
                 }
-                Written::Skipped(why) => {
-                    Err(Error::new(Code::KeyringNone, "the pair was not written").why(why))
-                }
+                Written::Skipped(why) => Err(Error::new(Code::KeyringNone, "the pair was not written")
+                    .why(why)
+                    .remedy("start a keyring, such as gnome-keyring or KWallet, in this desktop session")),
             })?
         }
         Storable::Login => {
@@ -115,10 +116,7 @@ async fn store(context: &Context, locations: Locations, what: Storable) -> Resul
                 None => "Claude Code's Keychain item has it".into(),
             }
         }
-        Storable::SetupToken => {
-            let token = secret("the token that `claude setup-token` printed").await?;
-            kept(blocking(move || keychain::keep_setup_token(&locations, &token)).await?)
-        }
+        Storable::SetupToken => kept(store_setup_token(locations).await?),
         Storable::SlackWebhook | Storable::DatadogKey => {
             let (name, asked) = match what {
                 Storable::SlackWebhook => (Secret::SlackWebhook, "the address of the Slack webhook"),
@@ -129,6 +127,18 @@ async fn store(context: &Context, locations: Locations, what: Storable) -> Resul
         }
     };
     done(context, &said);
+    Ok(())
+}
+
+async fn store_setup_token(locations: Locations) -> Result<Place> {
+    let token = secret("the token that `claude setup-token` printed").await?;
+    blocking(move || keychain::keep_setup_token(&locations, &token)).await
+}
+
+/// Asks for the setup token, where somebody has just chosen to use one.
+pub(super) async fn ask_for_setup_token(context: &Context) -> Result<()> {
+    let place = store_setup_token(context.drydock.locations.clone()).await?;
+    eprintln!("{}", kept(place));
     Ok(())
 }
 
@@ -152,59 +162,35 @@ fn forgettable(what: Forgotten) -> Forgettable {
 /// Reads a secret: from a pipe whole, from a terminal one line that is not shown.
 async fn secret(what: &'static str) -> Result<Sensitive<String>> {
     blocking(move || {
-        let cannot =
-            |cause: io::Error| Error::new(Code::Usage, format!("{what} could not be read")).why(cause);
-        let mut text = String::new();
-        let input = io::stdin();
-        if input.is_terminal() {
-            eprint!("{what} (it is not shown): ");
-            let _ = io::stderr().flush();
-            let hidden = Unseen::begin();
-            input.lock().read_line(&mut text).map_err(cannot)?;
-            drop(hidden);
-            eprintln!();
+        let cannot = |cause: io::Error| {
+            Error::new(Code::Usage, format!("{what} could not be read"))
+                .why(cause)
+                .remedy("run the command again")
+        };
+        let text = if io::stdin().is_terminal() {
+            unseen(&format!("{what} (it is not shown): ")).map_err(cannot)?
         } else {
-            input.lock().take(1 << 20).read_to_string(&mut text).map_err(cannot)?;
-        }
+            let mut text = String::new();
+            io::stdin().lock().take(1 << 20).read_to_string(&mut text).map_err(cannot)?;
+            text
+        };
         let text = text.trim().to_owned();
         if text.is_empty() {
             return Err(Error::new(Code::Usage, "nothing was given")
-                .why(format!("{what} is read from standard input")));
+                .why(format!("{what} is read from standard input"))
+                .remedy("give it by a pipe or a file (<FILE), or type it when you are asked"));
         }
         Ok(Sensitive::new(text))
     })
     .await
 }
 
-/// A terminal that does not show what is typed, while this lives.
-struct Unseen(Option<rustix::termios::Termios>);
-
-impl Unseen {
-    fn begin() -> Self {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let Ok(before) = tcgetattr(rustix::stdio::stdin()) else { return Self(None) };
-        let mut unseen = before.clone();
-        unseen.local_modes.remove(LocalModes::ECHO);
-        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &unseen);
-        Self(Some(before))
-    }
-}
-
-impl Drop for Unseen {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = rustix::termios::tcsetattr(
-                rustix::stdio::stdin(),
-                rustix::termios::OptionalActions::Now,
-                before,
-            );
-        }
-    }
-}
-
 fn text(status: &CredentialsStatus) -> String {
     let mut text = match status.way {
-        Some(way) => format!("sessions log in by: {}\n  {}\n  {}\n", way.word, way.what, way.terms),
+        Some(way) => {
+            let (what, terms) = (render::wrapped(way.what, 2), render::wrapped(way.terms, 2));
+            format!("sessions log in by: {}\n  {what}\n  {terms}\n", way.word)
+        }
         None => "sessions log in by: not chosen yet   (drydock settings set login.mode ...)\n".to_owned(),
     };
     text.push_str("\nthis computer's login\n");
@@ -223,8 +209,8 @@ fn text(status: &CredentialsStatus) -> String {
     }
     text.push_str("\nDrydock's own\n");
     text.push_str(&match &status.keyring {
-        Ok(()) => "  keyring: answers\n".to_owned(),
-        Err(why) => format!("  keyring: no; {why}\n"),
+        KeyringState::Answers => "  keyring: answers\n".to_owned(),
+        KeyringState::No(why) => format!("  keyring: no; {why}\n"),
     });
     if let Some((login, place)) = &status.own {
         let place = match place {

@@ -24,7 +24,7 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
     let variables = variables(&wanted.variables)?;
     let ssh_agent = if wanted.ssh_agent { Some(ssh_agent()?) } else { None };
     let interactive = terminal::is_interactive();
-    choose_login(context, &variables, interactive)?;
+    choose_login(context, &variables, interactive).await?;
     let sessions = context.drydock.sessions().await?;
     finish_ended(context, &sessions).await?;
     let launch = Launch {
@@ -143,7 +143,7 @@ fn ssh_agent() -> Result<PathBuf> {
 }
 
 /// Asks once how sessions log in, where there is somebody to ask.
-fn choose_login(
+async fn choose_login(
     context: &mut Context,
     variables: &[(String, Sensitive<String>)],
     interactive: bool,
@@ -154,12 +154,13 @@ fn choose_login(
     if !undecided || !interactive || !io::stderr().is_terminal() {
         return Ok(());
     }
+    const INDENT: usize = 16;
     eprintln!(
         "How should sessions log in to Claude? (asked once; change it with `drydock settings set login.mode`)\n"
     );
     for (number, way) in WAYS.iter().enumerate() {
-        eprintln!("{}  {:<12} {}", number + 1, way.word, wrapped(way.what));
-        eprintln!("{:16}{}\n", "", wrapped(way.terms));
+        eprintln!("{}  {:<12} {}", number + 1, way.word, render::wrapped(way.what, INDENT));
+        eprintln!("{:INDENT$}{}\n", "", render::wrapped(way.terms, INDENT));
     }
     eprint!("1 to {}: ", WAYS.len());
     let _ = io::stderr().flush();
@@ -169,22 +170,9 @@ fn choose_login(
     let chosen = WAYS.iter().enumerate().find(|(at, way)| line == way.word || line == (at + 1).to_string());
     // The launch says what is undecided, and how to decide it.
     let (Ok(_), Some((_, way))) = (read, chosen) else { return Ok(()) };
-    context.drydock.settings.set("login.mode", way.word)
-}
-
-/// A text in lines that fit beside the words.
-fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.len() + word.len() < 80 => {
-                if !line.is_empty() {
-                    line.push(' ');
-                }
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
+    if way.mode == LoginMode::SetupToken {
+        eprintln!("Run `claude setup-token` in another terminal and follow it to its end.");
+        super::credentials::ask_for_setup_token(context).await?;
     }
-    lines.join(&format!("\n{:16}", ""))
+    context.drydock.settings.set("login.mode", way.word)
 }

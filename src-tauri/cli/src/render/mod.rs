@@ -197,6 +197,23 @@ pub(crate) fn ago(time: DateTime<Utc>) -> String {
     }
 }
 
+/// A text in lines of a terminal's width, those after the first indented.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    const WIDTH: usize = 96;
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if indent + line.chars().count() + word.chars().count() < WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join(&format!("\n{:indent$}", ""))
+}
+
 /// How long it is until something.
 pub(crate) fn until(time: DateTime<Utc>) -> String {
     let seconds = (time - Utc::now()).num_seconds().max(0);
@@ -220,6 +237,15 @@ mod tests {
             described("error", &error),
             "error: no engine answers [engine.none]\n  why: a\n       b\n  try: start one\n"
         );
+    }
+
+    #[test]
+    fn a_long_text_is_broken_between_words() {
+        let text = "word ".repeat(40);
+        let lines: Vec<_> = wrapped(&text, 4).lines().map(str::to_owned).collect();
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= 96), "{lines:?}");
+        assert!(lines[1..].iter().all(|line| line.starts_with("    word")));
+        assert_eq!(wrapped("", 4), "");
     }
 
     #[test]

@@ -17,4 +17,8 @@ pub use merge::KeyChange;
 pub(crate) use merge::{KeyTable, apply_changes, merge_documents, string_spans};
 pub use project_dir::project_dir_name;
 pub(crate) use project_dir::{recorded_cwd, session_of};
+
 pub(crate) use transcript::{Merge, compare, fork_id, rewrite_session_id};
+
+/// The variables that carry a key or a token to Claude Code, in its own order of precedence.
+pub const KEY_VARIABLES: &[&str] = &["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];

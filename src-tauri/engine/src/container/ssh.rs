@@ -4,6 +4,7 @@
 //! the `docker` program does it, so that host names, keys and agents are those of the user's
 //! configuration. A socket in a private folder stands for the engine here.
 
+use crate::program::without_keys;
 use std::{
     io,
     os::unix::fs::PermissionsExt,
@@ -51,7 +52,7 @@ impl SshBridge {
 
     /// What `ssh` has to say after the engine did not answer.
     pub(super) async fn last_words(&self) -> Option<String> {
-        let output = Command::new("ssh")
+        let output = Command::from(without_keys("ssh"))
             .args(self.arguments.iter())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -80,7 +81,7 @@ impl Drop for SshBridge {
 }
 
 async fn carry(mut connection: UnixStream, arguments: Arc<Vec<String>>) {
-    let spawned = Command::new("ssh")
+    let spawned = Command::from(without_keys("ssh"))
         .args(arguments.iter())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

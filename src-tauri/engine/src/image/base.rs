@@ -4,6 +4,7 @@ use super::{Progress, ProgressSink};
 use crate::{
     container::{ContainerEngine, engine_error, is_not_found},
     error_handling::{Code, Error, IoContext, Result},
+    program::without_keys,
 };
 use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveImageOptions};
 use futures_util::StreamExt;
@@ -189,9 +190,9 @@ async fn import(engine: &ContainerEngine, root: &Path, reference: &str) -> Resul
 /// The command itself for root, else through `sudo` without a question.
 fn as_root(program: &Path) -> Command {
     let mut command = if rustix::process::geteuid().is_root() {
-        Command::new(program)
+        Command::from(without_keys(program))
     } else {
-        let mut sudo = Command::new("sudo");
+        let mut sudo = Command::from(without_keys("sudo"));
         sudo.arg("-n").arg(program);
         sudo
     };

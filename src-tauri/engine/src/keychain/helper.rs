@@ -3,11 +3,12 @@
 //! Claude Code runs it on the computer it is on. Inside a session its path may not be there, so Drydock
 //! runs it here, as Claude Code here would, and gives the session what it printed.
 
-use super::{Sensitive, outside::ask};
+use super::Sensitive;
 use crate::{
     claude_home::parse_document,
     error_handling::{Code, Error, Result},
     paths::Locations,
+    program::ask,
 };
 use std::{fs, process::Command, time::Duration};
 

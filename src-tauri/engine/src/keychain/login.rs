@@ -9,15 +9,13 @@ use super::{
     ways::WAYS,
 };
 use crate::{
+    claude_home::KEY_VARIABLES,
     error_handling::{Code, Error, Result},
     paths::Locations,
     settings::LoginMode,
 };
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
-
-/// The variables that carry a key or a token to Claude Code, in its own order of precedence.
-pub const KEY_VARIABLES: &[&str] = &["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];
 
 /// Claude Code renews a login that ends within this time (observed with 2.1.330).
 pub(crate) const RENEWED_BEFORE: Duration = Duration::minutes(5);

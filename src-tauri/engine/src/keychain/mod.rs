@@ -8,7 +8,6 @@ mod authority;
 mod credentials;
 mod helper;
 mod login;
-mod outside;
 mod precedence;
 mod renew;
 mod sensitive;
@@ -16,21 +15,21 @@ mod status;
 mod stores;
 mod ways;
 
+pub use crate::claude_home::KEY_VARIABLES;
 pub(crate) use authority::{Authority, Offered};
 pub use authority::{Notice, OtherLogin};
 pub use credentials::{Account, Credentials, Fingerprint, LoginKind};
-pub use login::{
-    KEY_VARIABLES, SecretVariables, Stored, copy_to_pair, extract_keychain_credentials, keep_setup_token,
-    store_to_keychain,
-};
 pub(crate) use login::{
     RENEWED_BEFORE, SessionLogin, check_login, give_login, is_over_within, renew_in_time,
+};
+pub use login::{
+    SecretVariables, Stored, copy_to_pair, extract_keychain_credentials, keep_setup_token, store_to_keychain,
 };
 pub use precedence::{Contest, contests};
 pub use sensitive::{Sensitive, forbid_core_dumps};
 pub use status::{
-    CredentialsStatus, Finding, Forgettable, KeyView, LoginView, adopt_other_login, credentials_status,
-    drop_other_login, forget_credentials, write_lease,
+    CredentialsStatus, Finding, Forgettable, KeyView, KeyringState, LoginView, adopt_other_login,
+    credentials_status, drop_other_login, forget_credentials, write_lease,
 };
 pub use stores::{
     Asked, CredentialStore, Found, HostLogin, HostStores, Place, Secret, StoreKind, Vault, Written,

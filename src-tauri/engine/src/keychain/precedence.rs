@@ -3,8 +3,11 @@
 //! Claude Code's own order, by its documentation and seen with 2.1.330: a cloud provider's variables,
 //! `ANTHROPIC_AUTH_TOKEN`, `ANTHROPIC_API_KEY`, `apiKeyHelper`, `CLAUDE_CODE_OAUTH_TOKEN`, the stored login.
 
-use super::KEY_VARIABLES;
-use crate::{claude_home::parse_document, paths::Locations, settings::LoginMode};
+use crate::{
+    claude_home::{KEY_VARIABLES, parse_document},
+    paths::Locations,
+    settings::LoginMode,
+};
 use serde::Serialize;
 use std::fs;
 

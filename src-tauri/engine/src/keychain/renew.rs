@@ -3,16 +3,16 @@
 //! Source: observed with 2.1.330: `claude auth status` renews a login that ends within five minutes, by
 //! one request and under Claude Code's own locks, and takes no turn.
 
-use super::{KEY_VARIABLES, Sensitive, outside::ask, stores::login_dir};
+use super::{Sensitive, stores::login_dir};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::{Locations, create_private_dir},
+    program::{ask, without_keys},
 };
 use std::{
     env,
     fs::File,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -55,11 +55,8 @@ fn has_auth(program: &Path, locations: &Locations) -> Result<bool> {
 
 /// Runs it as the user would, without a key: with one it would not look at the login.
 fn run(program: &Path, arguments: &[&str], locations: &Locations) -> Result<Sensitive<Vec<u8>>> {
-    let mut command = Command::new(program);
+    let mut command = without_keys(program);
     command.args(arguments).env("HOME", &locations.home).current_dir(&locations.home);
-    for name in KEY_VARIABLES {
-        command.env_remove(name);
-    }
     match locations.config_dir_moved {
         true => command.env("CLAUDE_CONFIG_DIR", &locations.claude_dir),
         false => command.env_remove("CLAUDE_CONFIG_DIR"),

@@ -77,6 +77,16 @@ impl KeyView {
     }
 }
 
+/// Whether the system's keyring answers.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "why")]
+pub enum KeyringState {
+    /// It does.
+    Answers,
+    /// There is none, or it refuses, and why.
+    No(String),
+}
+
 /// Something to know of a login, and what to do.
 #[derive(Debug, Serialize)]
 pub struct Finding {
@@ -101,8 +111,8 @@ pub struct CredentialsStatus {
     pub own: Option<(LoginView, Place)>,
     /// The setup token, and where.
     pub setup_token: Option<LoginView>,
-    /// Whether the system's keyring answers, or why it does not.
-    pub keyring: std::result::Result<(), String>,
+    /// Whether the system's keyring answers.
+    pub keyring: KeyringState,
     /// The keys that are set in the environment.
     pub keys: Vec<KeyView>,
     /// The session that holds the refresh token.
@@ -143,11 +153,13 @@ pub fn credentials_status(locations: &Locations, mode: LoginMode) -> Result<Cred
         LoginView::of(&Credentials::parse(text.reveal().as_bytes()).ok()?).map(|view| (view, place))
     });
     let (keyring, token) = match setup_token(locations) {
-        Ok(token) => (Ok(()), token),
-        Err(error) if error.code() == Code::KeyringNone => (Err(why(&error)), None),
+        Ok(token) => (KeyringState::Answers, token),
         Err(error) => {
-            findings.push(as_finding(&error));
-            (Err(why(&error)), None)
+            // Without a keyring all else works, but for the one way that has to have one.
+            if error.code() != Code::KeyringNone || mode == LoginMode::SetupToken {
+                findings.push(as_finding(&error));
+            }
+            (KeyringState::No(why(&error)), None)
         }
     };
     let mut standing = Standing::Held(None);

@@ -138,7 +138,8 @@ pub fn create_private_dir(dir: &Path) -> Result<()> {
 /// # Errors
 /// When it cannot be written; the old one is then still there.
 pub fn write_private(file: &Path, content: &[u8]) -> Result<()> {
-    let dir = file.parent().unwrap_or(Path::new("/"));
+    // A bare name is one in the current folder.
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_private_dir(dir)?;
     let staged = Staged::write(dir, 0o600, &mut &content[..]).context("write", file)?;
     disk::rename(staged.path(), file).and_then(|()| disk::sync_folder(dir)).context("write", file)

@@ -1,7 +1,7 @@
 //! What a session knows of the computer it serves: time zone, locale, git identity, terminal.
 
-use crate::{image::SessionUser, paths::Locations, sync::PathMap};
-use std::process::{Command, Stdio};
+use crate::{image::SessionUser, paths::Locations, program::without_keys, sync::PathMap};
+use std::process::Stdio;
 
 /// Variables of the user's terminal that programs draw by; the command line passes them on.
 pub const TERMINAL_VARIABLES: &[&str] =
@@ -58,7 +58,7 @@ const GIT_KEYS: &[&str] = &[
 
 /// The session's `.gitconfig`, if the host has git and an identity. Blocking.
 pub(super) fn git_config(locations: &Locations) -> Option<Vec<u8>> {
-    let output = Command::new("git")
+    let output = without_keys("git")
         .args(["config", "--global", "--includes", "--list", "--null"])
         .env("HOME", &locations.home)
         .env_remove("XDG_CONFIG_HOME")
@@ -103,6 +103,7 @@ pub(super) fn is_variable_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn identity_goes_in_and_programs_do_not() {

@@ -5,7 +5,7 @@
 
 use super::{CredentialStore, Found, StoreKind, Written, vault::with_entry};
 use crate::{
-    error_handling::{Code, Result},
+    error_handling::{Code, Error, Result},
     keychain::{Credentials, Sensitive},
     paths::Locations,
 };
@@ -38,6 +38,7 @@ impl Pair {
     }
 }
 
+const NOT_OURS: &str = "the keyring belongs to your own home, and another one was given";
 const ACCESS: &str = "claude.ai";
 const REFRESH: &str = "claude.ai.refresh";
 
@@ -48,9 +49,7 @@ impl CredentialStore for Pair {
 
     fn read(&self) -> Result<Found> {
         if !self.own_home {
-            return Ok(Found::Skipped(
-                "the keyring belongs to your own home, and another one was given".into(),
-            ));
+            return Ok(Found::Skipped(NOT_OURS.into()));
         }
         let both = self.read_one(ACCESS).and_then(|access| Ok(access.zip(self.read_one(REFRESH)?)));
         match both {
@@ -83,6 +82,11 @@ impl CredentialStore for Pair {
     }
 
     fn remove(&self) -> Result<()> {
+        if !self.own_home {
+            return Err(Error::new(Code::KeyringNone, "the pair was not removed")
+                .why(NOT_OURS)
+                .remedy("drydock credentials forget pair   (without --home)"));
+        }
         for service in [ACCESS, REFRESH] {
             with_entry(service, &self.account, |entry| match entry.delete_credential() {
                 Err(keyring::Error::NoEntry) => Ok(()),

@@ -11,9 +11,10 @@
 
 use crate::{
     error_handling::{Code, Error, Result},
-    keychain::{Sensitive, outside::ask},
+    keychain::Sensitive,
+    program::{ask, without_keys},
 };
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// The longest line that goes through the program's standard input whole.
 const LONGEST_LINE: usize = 4032;
@@ -151,7 +152,7 @@ impl Security {
             Error::new(Code::KeychainRefused, "the Keychain could not be asked")
                 .why(format!("{}: {cause}", self.program.display()))
         };
-        match ask(Command::new(&self.program).args(arguments), input, self.patience).map_err(cannot)? {
+        match ask(without_keys(&self.program).args(arguments), input, self.patience).map_err(cannot)? {
             Some(said) => Ok((Status::of_exit(said.status.code()), said.out)),
             None => Err(Error::new(Code::KeychainLocked, "the Keychain did not answer")
                 .why("macOS may be waiting for an answer in a window")

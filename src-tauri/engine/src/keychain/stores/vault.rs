@@ -102,6 +102,7 @@ impl Vault {
     /// the secret has no other place.
     pub fn read(&self, secret: &Secret) -> Result<Option<(Sensitive<String>, Place)>> {
         let in_file = || self.read_file(secret).map(|found| found.map(|text| (text, Place::File)));
+        let elsewhere = self.is_in_keyring(secret);
         match self.keyring(secret, |entry| match entry.get_password() {
             Ok(text) => Ok(Some(Sensitive::new(text))),
             Err(keyring::Error::NoEntry) => Ok(None),
@@ -110,7 +111,11 @@ impl Vault {
             Ok(Some(text)) => Ok(Some((text, Place::Keyring))),
             // A file of the time before there was a keyring.
             Ok(None) => in_file(),
-            Err(error) if error.code() == Code::KeyringNone && secret.file(&self.locations).is_some() => {
+            Err(error)
+                if error.code() == Code::KeyringNone
+                    && secret.file(&self.locations).is_some()
+                    && !elsewhere =>
+            {
                 in_file()
             }
             Err(error) => Err(error),
@@ -123,14 +128,21 @@ impl Vault {
     /// As [`Vault::read`].
     pub fn write(&self, secret: &Secret, value: &Sensitive<String>) -> Result<Place> {
         let text = value.clone();
-        let kept = self.keyring(secret, move |entry| entry.set_password(text.reveal()));
         let file = secret.file(&self.locations);
+        if let Some(file) = &file
+            && !self.is_in_keyring(secret)
+            && self.keyring(secret, |_| Ok(())).is_ok()
+        {
+            // Before it is: afterwards nobody would look for it in the keyring if that is gone.
+            write_private(&marker(file), b"")?;
+        }
+        let kept = self.keyring(secret, move |entry| entry.set_password(text.reveal()));
         match (kept, file) {
             (Ok(()), file) => {
                 file.map_or(Ok(()), |file| remove(&file))?;
                 Ok(Place::Keyring)
             }
-            (Err(error), Some(file)) if error.code() == Code::KeyringNone => {
+            (Err(error), Some(file)) if error.code() == Code::KeyringNone && !marker(&file).exists() => {
                 write_private(&file, value.reveal().as_bytes()).map(|()| Place::File)
             }
             (Err(error), _) => Err(error),
@@ -149,10 +161,18 @@ impl Vault {
         });
         match (removed, file) {
             (Ok(()), None) => Ok(()),
-            (Ok(()), Some(file)) => remove(&file),
-            (Err(error), Some(file)) if error.code() == Code::KeyringNone => remove(&file),
+            (Ok(()), Some(file)) => remove(&file).and_then(|()| remove(&marker(&file))),
+            (Err(error), Some(file)) if error.code() == Code::KeyringNone && !marker(&file).exists() => {
+                remove(&file)
+            }
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// Whether the secret was put into the keyring: then a keyring that is not there now is no reason to take
+    /// it for absent, or to begin another one in a file.
+    fn is_in_keyring(&self, secret: &Secret) -> bool {
+        secret.file(&self.locations).is_some_and(|file| marker(&file).exists())
     }
 
     fn read_file(&self, secret: &Secret) -> Result<Option<Sensitive<String>>> {
@@ -167,7 +187,7 @@ impl Vault {
     fn keyring<T: Send + 'static>(
         &self,
         secret: &Secret,
-        act: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+        act: impl Fn(&keyring_core::Entry) -> keyring::Result<T> + Send + 'static,
     ) -> Result<T> {
         let mut name = secret.name();
         if !self.locations.own_home {
@@ -177,6 +197,10 @@ impl Vault {
         }
         with_entry(SERVICE, &name, act)
     }
+}
+
+fn marker(file: &std::path::Path) -> PathBuf {
+    file.with_extension("in-keyring")
 }
 
 fn remove(file: &std::path::Path) -> Result<()> {
@@ -190,18 +214,23 @@ fn remove(file: &std::path::Path) -> Result<()> {
 pub(super) fn with_entry<T: Send + 'static>(
     service: &str,
     user: &str,
-    act: impl FnOnce(&keyring::Entry) -> keyring::Result<T> + Send + 'static,
+    act: impl Fn(&keyring_core::Entry) -> keyring::Result<T> + Send + 'static,
 ) -> Result<T> {
     let (service, user) = (service.to_owned(), user.to_owned());
     let (done, answer) = mpsc::channel();
     // A thread of its own: the keyring's client waits for the user without an end, and must not be run
     // where other tasks are.
     thread::spawn(move || {
-        let outcome = match keyring::Entry::store_status() {
-            Ok(()) => keyring::Entry::new(&service, &user).and_then(|entry| act(&entry)),
-            Err(cause) => return done.send(Err(none(cause))),
+        let first = keyring::Entry::new(&service, &user).and_then(|entry| act(&entry.inner));
+        let outcome = match first {
+            // The keyring was not there when this process first asked, or was started again since.
+            Err(keyring::Error::NoDefaultStore | keyring::Error::PlatformFailure(_)) => connect_again()
+                .and_then(|()| keyring_core::Entry::new(&service, &user))
+                .and_then(|entry| act(&entry)),
+            outcome => outcome,
         };
-        done.send(outcome.map_err(|cause| refusal(&cause)))
+        // Nobody is there to hear it when the patience is over.
+        let _ = done.send(outcome.map_err(|cause| refusal(&cause)));
     });
     match answer.recv_timeout(PATIENCE) {
         Ok(outcome) => outcome,
@@ -209,7 +238,18 @@ pub(super) fn with_entry<T: Send + 'static>(
     }
 }
 
+fn connect_again() -> keyring::Result<()> {
+    #[cfg(target_os = "macos")]
+    let store = apple_native_keyring_store::keychain::Store::new()?;
+    #[cfg(not(target_os = "macos"))]
+    let store = zbus_secret_service_keyring_store::Store::new()?;
+    keyring_core::set_default_store(store);
+    Ok(())
+}
+
 fn none(why: impl std::fmt::Display) -> Error {
+    let why = why.to_string();
+    let why = why.trim_start_matches("Platform failure: ").trim_start_matches("zbus error: ").to_owned();
     Error::new(Code::KeyringNone, "there is no keyring to keep secrets in").why(why).remedy(
         if cfg!(target_os = "macos") {
             "open Keychain Access and look whether the login keychain is well"
@@ -231,18 +271,31 @@ fn refusal(cause: &keyring::Error) -> Error {
     match cause {
         keyring::Error::NoStorageAccess(why) => locked(why),
         keyring::Error::NoDefaultStore => none(cause),
-        // The bus is there, and nobody on it keeps secrets.
+        // There is no bus, or nobody on it keeps secrets.
         keyring::Error::PlatformFailure(why) if is_absent(&why.to_string()) => none(why),
         keyring::Error::PlatformFailure(why) => {
-            Error::new(Code::KeychainRefused, "the keyring refused").why(why)
+            Error::new(Code::KeychainRefused, "the keyring refused").why(why).remedy(LOOK)
         }
         // Its own text may quote what it was given.
-        _ => Error::new(Code::KeychainRefused, "the keyring does not take this secret"),
+        _ => Error::new(Code::KeychainRefused, "the keyring does not take this secret").remedy(LOOK),
     }
 }
 
+const LOOK: &str = if cfg!(target_os = "macos") {
+    "open Keychain Access and look whether the login keychain is well"
+} else {
+    "look into the keyring with its own program (Seahorse, KWalletManager), then run the command again"
+};
+
 fn is_absent(why: &str) -> bool {
-    ["ServiceUnknown", "not provided by any .service files", "NameHasNoOwner", "no secret service"]
-        .iter()
-        .any(|sign| why.contains(sign))
+    [
+        "Failed to connect",
+        "I/O error",
+        "ServiceUnknown",
+        "not provided by any .service files",
+        "NameHasNoOwner",
+        "no secret service",
+    ]
+    .iter()
+    .any(|sign| why.contains(sign))
 }

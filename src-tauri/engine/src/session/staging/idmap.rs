@@ -2,6 +2,7 @@
 //!
 //! Source: `mount_setattr(2)`, Linux 5.12 and later.
 
+use crate::program::without_keys;
 use rustix::{
     fs::CWD,
     mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
@@ -11,7 +12,7 @@ use std::{
     io::{self, Read},
     os::fd::{AsRawFd, BorrowedFd},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 /// Shows `source` at `target`, with what belongs to `owner` (user, group) as if it belonged to
@@ -74,7 +75,7 @@ struct UserNamespace {
 impl UserNamespace {
     fn new(owner: (u32, u32), shown: (u32, u32)) -> io::Result<Self> {
         // A byte on its output says that the process has entered its namespace.
-        let mut keeper = Command::new("unshare")
+        let mut keeper = without_keys("unshare")
             .args(["--user", "--", "sh", "-c", "echo; exec cat"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

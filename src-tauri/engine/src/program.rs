@@ -1,8 +1,9 @@
-//! Other programs that are asked about logins: what they are told goes in by their standard input, what
-//! they tell comes by their standard output, and none is waited for without an end.
+//! Other programs that Drydock runs on this computer. They get no key of the user's environment; what they
+//! are told goes in by their standard input, and none is waited for without an end.
 
-use super::Sensitive;
+use crate::{claude_home::KEY_VARIABLES, keychain::Sensitive};
 use std::{
+    ffi::OsStr,
     io::{self, Read, Write},
     process::{Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -10,14 +11,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// A program that is none of those whom the keys of the user's environment are for.
+pub(crate) fn without_keys(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in KEY_VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// What a program said.
-pub(super) struct Said {
-    pub(super) status: ExitStatus,
-    pub(super) out: Sensitive<Vec<u8>>,
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: Sensitive<Vec<u8>>,
 }
 
 /// Runs a program to its end; `None`, and the program is killed, when it has not ended by then. Blocking.
-pub(super) fn ask(
+pub(crate) fn ask(
     command: &mut Command,
     input: Option<&Sensitive<Vec<u8>>>,
     patience: Duration,
