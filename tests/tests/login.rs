@@ -9,7 +9,8 @@
 )]
 
 use drydock_tests::rig::{
-    API_KEY, Account, Auth, Invocation, Login, Project, Rig, SecretService, SignIn, Terminal, log, until,
+    API_KEY, Account, Auth, HostClaude, Invocation, Login, Paths, Project, Release, Rig, SecretService,
+    SignIn, Terminal, log, session_image, until,
 };
 use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration};
@@ -31,7 +32,11 @@ struct User {
 impl User {
     /// Signed out everywhere.
     fn new() -> Self {
-        let (rig, sign_in) = (Rig::new(), SignIn::start());
+        Self::at(Rig::new())
+    }
+
+    fn at(rig: Rig) -> Self {
+        let sign_in = SignIn::start();
         let account = sign_in.account("ann");
         let project = rig.project("proj");
         Self { rig, sign_in, account, project }
@@ -39,10 +44,13 @@ impl User {
 
     /// Signed in on this computer.
     fn signed_in(lifetime: Duration) -> (Self, Login) {
-        let user = Self::new();
-        let login = user.sign_in.login(&user.account, lifetime);
-        user.rig.home.sign_in_with(&login);
-        (user, login)
+        Self::new().sign_in(lifetime)
+    }
+
+    fn sign_in(self, lifetime: Duration) -> (Self, Login) {
+        let login = self.sign_in.login(&self.account, lifetime);
+        self.rig.home.sign_in_with(&login);
+        (self, login)
     }
 
     fn run(&self, mode: &str) -> Invocation {
@@ -71,13 +79,14 @@ impl User {
 
     /// What a session has to log in with.
     fn inside(&self, session: &str) -> Value {
-        let file = self.rig.home.claude_dir().join(".credentials.json");
-        let read = self.rig.engine.exec(session, &["cat", file.to_str().unwrap()]).printed;
+        let read = self.rig.engine.exec(session, &["sh", "-c", "cat ~/.claude/.credentials.json"]).printed;
         serde_json::from_str(&read).unwrap_or_else(|_| json!({ "unreadable": read }))
     }
 
     fn host_turn(&self, words: &str) {
-        let claude = self.rig.signed_in_claude(self.project.path(), &self.sign_in);
+        // The current one: an older one renews nothing through this proxy.
+        let claude =
+            HostClaude::signed_in(Release::Current, &self.rig.home, self.project.path(), &self.sign_in);
         let done = claude.args(["-p", words]).done().ok();
         assert!(done.stdout.contains(words), "{}", done.stdout);
     }
@@ -92,8 +101,15 @@ impl User {
 fn at_prompt(invocation: Invocation) -> (Terminal, String) {
     let mut terminal = invocation.in_terminal(100, 30);
     let session = terminal.session();
-    terminal.wait_until("Claude Code waits for the user", |screen| screen.contains('❯'));
+    wait_for_prompt(&mut terminal);
     (terminal, session)
+}
+
+fn wait_for_prompt(terminal: &mut Terminal) {
+    // An older one has another sign before what is typed.
+    let is_there = |screen: &str| screen.contains('❯') || screen.contains("? for shortcuts");
+    terminal.wait_until("Claude Code waits for the user", is_there);
+    terminal.wait_until_still();
 }
 
 fn say(terminal: &mut Terminal, words: &str) {
@@ -172,6 +188,21 @@ fn a_login_that_the_server_ended_early_is_followed_by_the_sessions() {
 }
 
 #[test]
+fn an_older_claude_code_under_other_paths_begins_with_a_good_lease() {
+    session_image();
+    let (user, _) = User::at(Rig::of(Release::YearOld, Paths::Mapped)).sign_in(8 * HOUR);
+    user.run("lease").claude(["-p", "before"]).done().ok();
+    user.sign_in.expire_access_tokens();
+    user.host_turn("the host meets it");
+
+    user.run("lease").claude(["-p", "after"]).done().ok();
+
+    let access = token(&user.rig.home.credentials(), "accessToken").to_owned();
+    assert_eq!(user.sign_in.wait_for_turn("after").auth, Auth::Bearer(access));
+    assert_eq!(user.answers(), [200]);
+}
+
+#[test]
 fn a_session_that_ran_alone_has_a_good_login_when_it_is_joined_again() {
     let (user, _) = User::signed_in(8 * HOUR);
     let (terminal, session) = at_prompt(user.run("lease"));
@@ -181,7 +212,7 @@ fn a_session_that_ran_alone_has_a_good_login_when_it_is_joined_again() {
     user.host_turn("renewed meanwhile");
 
     let mut again = user.drydock("lease").args(["attach", &session]).in_terminal(100, 30);
-    again.wait_until("Claude Code waits for the user", |screen| screen.contains('❯'));
+    wait_for_prompt(&mut again);
     say(&mut again, "good morning");
 
     assert_eq!(user.answers(), [200]);

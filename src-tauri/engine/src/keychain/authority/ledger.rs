@@ -131,6 +131,8 @@ impl Ledger {
     ) -> Turn {
         self.note(store);
         if self.is_anothers(store, offered) {
+            // What it held is not there any more.
+            self.let_go(session);
             return Turn { notice: Some(Notice::OtherAccount), ..Turn::default() };
         }
         let whole = store.filter(|login| login.is_full() && !self.has_ended(Some(login))).cloned();
