@@ -395,6 +395,24 @@ fn a_login_that_was_refused_is_said_and_never_blanks_the_hosts() {
 }
 
 #[test]
+fn nothing_is_written_while_claude_code_renews_the_login() {
+    let (user, _) = User::signed_in(8 * HOUR);
+    let before = user.rig.home.credentials();
+    // What Claude Code makes before it posts its refresh token, and removes after it has saved the next.
+    let lock = user.rig.home.claude_dir().join(".oauth_refresh.lock");
+    fs::create_dir(&lock).unwrap();
+    let newer = user.sign_in.login(&user.account, 9 * HOUR).json().to_string();
+    let store = || user.drydock("copy").args(["credentials", "store", "login"]).input(&newer);
+
+    store().done().exits(1).tells("login.busy");
+
+    assert_eq!(user.rig.home.credentials(), before);
+    fs::remove_dir(&lock).unwrap();
+    store().done().ok();
+    assert_ne!(user.rig.home.credentials(), before);
+}
+
+#[test]
 fn another_account_is_asked_about() {
     let (user, login) = User::signed_in(8 * HOUR);
     // This computer knows whose login it has.

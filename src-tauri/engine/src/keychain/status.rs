@@ -339,3 +339,55 @@ pub fn write_lease(locations: &Locations, file: &Path) -> Result<LoginView> {
     write_private(file, lease.text().reveal())?;
     Ok(view)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::fs;
+
+    /// What is found of a home whose `.credentials.json` is this.
+    fn found(credentials: &str, mode: LoginMode) -> Vec<Finding> {
+        let home = tempfile::tempdir().unwrap();
+        let locations = Locations::find(Some(home.path())).unwrap();
+        fs::create_dir_all(&locations.claude_dir).unwrap();
+        fs::write(locations.claude_dir.join(".credentials.json"), credentials).unwrap();
+        credentials_status(&locations, mode).unwrap().findings
+    }
+
+    fn login(refresh: &str, expires: i64, scope: &str) -> String {
+        json!({"claudeAiOauth": {
+            "accessToken": "sk-ant-oat01-FAKE", "refreshToken": refresh, "expiresAt": expires, "scopes": [scope],
+        }})
+        .to_string()
+    }
+
+    #[test]
+    fn each_fault_of_a_login_has_its_words_and_a_remedy() {
+        const FAR: i64 = 4_000_000_000_000;
+        let blank = r#"{"claudeAiOauth":{"accessToken":"","refreshToken":"","expiresAt":0,"scopes":[]}}"#;
+        for (credentials, words) in [
+            ("{\"claudeAiOauth\":".to_owned(), "is not a login"),
+            ("{}".to_owned(), "it has none"),
+            (blank.to_owned(), "has ended"),
+            (login("", FAR, "user:inference"), "no refresh token"),
+            (login("FAKE", FAR, "user:profile"), "may not talk to the model"),
+        ] {
+            let found = found(&credentials, LoginMode::Lease);
+            assert_eq!(found.len(), 1, "{words}: {found:?}");
+            assert!(found[0].found.contains(words), "{words}: {found:?}");
+            assert!(!found[0].remedy.is_empty() && !found[0].found.contains("FAKE"));
+        }
+        assert!(found(&login("FAKE", FAR, "user:inference"), LoginMode::Lease).is_empty());
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_token() {
+        let login = Credentials::parse(login("sk-ant-ort01-FAKE", 5, "user:inference").as_bytes()).unwrap();
+        let view = LoginView::of(&login).unwrap();
+        let shown = serde_json::to_string(&view).unwrap();
+        assert!(!shown.contains("FAKE"), "{shown}");
+        assert!(view.expired && view.kind == LoginKind::Full);
+        assert_eq!(view.refresh.unwrap().len(), 8);
+    }
+}
