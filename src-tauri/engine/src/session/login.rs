@@ -148,7 +148,9 @@ impl Sessions {
         let asked_lately = watch.asked.is_some_and(|at| now - at < NOT_AGAIN_WITHIN);
         if login.kind() == Some(LoginKind::Lease) && is_over_within(&login, RENEWED_BEFORE) && !asked_lately {
             watch.asked = Some(now);
-            self.have_it_renewed(record, &authority).await?;
+            if let Err(error) = self.have_it_renewed(record, &authority).await {
+                tracing::warn!(session = %record.id, %error, "the session's login was not renewed");
+            }
         }
         if watch.seen.as_deref() != Some(text.as_slice()) || watch.account.is_none() {
             watch.account = self.account_in(volume).await?;
@@ -156,7 +158,8 @@ impl Sessions {
         watch.looked = Some(now);
         let offered = Offered { login: Some(login), account: watch.account.clone() };
         let (locations, id) = (self.locations.clone(), record.id.to_string());
-        let give = blocking(move || authority.look(&offered, &id, &lives(&locations))).await?;
+        let asked = authority.clone();
+        let give = blocking(move || asked.look(&offered, &id, &lives(&locations))).await?;
         watch.seen = Some(text.clone());
         let Some(give) = give else { return Ok(()) };
         let Some(inside) = volume.inside().await else { return Ok(()) };
@@ -165,6 +168,8 @@ impl Sessions {
         match inside.put(&name, 0o600, Some(before), &mut &new.reveal()[..]).await? {
             Put::Done { .. } => {
                 tracing::debug!(session = %record.id, login = ?give, "the session's login is current");
+                let id = record.id.to_string();
+                blocking(move || authority.confirm(&give, &id)).await?;
             }
             // Claude Code in the session wrote at the same moment: it is looked at again.
             Put::Differs => watch.seen = None,
@@ -206,11 +211,8 @@ impl Sessions {
         if self.is_running(&holding.id).await? {
             self.renew_inside(&holding.id).await?;
         }
-        let mut volume = self.open_volume(&holding).await?;
-        let offered = self.offered(&holding, &mut volume).await;
-        volume.close().await?;
-        let (offered, authority, locations) = (offered?, authority.clone(), self.locations.clone());
-        blocking(move || authority.look(&offered, holding.id.as_str(), &lives(&locations)).map(drop)).await
+        // What it renewed goes to the store, from where this session gets it.
+        Box::pin(self.look_once(&holding)).await
     }
 
     async fn renew_inside(&self, id: &SessionId) -> Result<()> {

@@ -161,7 +161,13 @@ fn login(locations: &Locations, mode: LoginMode) -> Check {
         KEY_VARIABLES.iter().filter(|name| std::env::var_os(name).is_some()).copied().collect();
     let given: Vec<_> = keys.iter().map(|name| ((*name).to_owned(), Sensitive::new(String::new()))).collect();
     match check_login(locations, mode, &given) {
-        Ok(login) => Check::good("login", described(mode, &keys, login.is_some())),
+        Ok(None) if mode == LoginMode::Own => Check::other(
+            "login",
+            Standing::Attention,
+            "sessions have no login that works",
+            "drydock run, then sign in inside (/login)",
+        ),
+        Ok(_) => Check::good("login", described(mode, &keys)),
         Err(error) if error.code() == Code::LoginUndecided => {
             let lends = matches!(extract_keychain_credentials(locations), Ok(Some(_)));
             let remedy = if lends {
@@ -180,10 +186,9 @@ fn login(locations: &Locations, mode: LoginMode) -> Check {
     }
 }
 
-fn described(mode: LoginMode, keys: &[&str], has_login: bool) -> String {
+fn described(mode: LoginMode, keys: &[&str]) -> String {
     match mode {
-        LoginMode::Own if has_login => "sessions have a login of their own".into(),
-        LoginMode::Own => "sessions have no login yet: sign in inside the first one".into(),
+        LoginMode::Own => "sessions have a login of their own".into(),
         LoginMode::SetupToken => "sessions use the token of your `claude setup-token`".into(),
         LoginMode::Lease => "sessions borrow this computer's login (access token only)".into(),
         LoginMode::Copy => "one session at a time gets this computer's whole login".into(),

@@ -141,17 +141,14 @@ impl Ledger {
             (Some(LoginKind::Tombstone), _) if self.is_held_by(session) => {
                 let agreed = self.hold.as_ref().and_then(|hold| hold.agreed);
                 match whole {
-                    Some(newer) if newer.refresh_print() != agreed => {
-                        self.hand_over(&newer, session);
-                        Turn::give(&newer)
-                    }
+                    Some(newer) if newer.refresh_print() != agreed => Turn::give(&newer),
                     _ => self.end(store, agreed),
                 }
             }
             (Some(LoginKind::Tombstone | LoginKind::Lease), Some(login)) => {
                 let Some(whole) = whole else { return Turn::default() };
                 if self.is_free(session, lives) {
-                    self.hand_over(&whole, session);
+                    self.promise(session);
                     return Turn::give(&whole);
                 }
                 let news = whole.access_print() != login.access_print();
@@ -188,9 +185,13 @@ impl Ledger {
             Verdict::Keep => {
                 let spent = self.is_spent(login, store);
                 let Some(whole) = whole.filter(|_| is_stores || spent) else { return Turn::default() };
-                self.hand_over(whole, session);
+                if is_stores {
+                    self.hand_over(whole, session);
+                    return Turn::default();
+                }
                 // A used-up refresh token would be refused.
-                if spent { Turn::give(whole) } else { Turn::default() }
+                self.promise(session);
+                Turn::give(whole)
             }
         }
     }
@@ -216,6 +217,20 @@ impl Ledger {
         };
         self.let_go(session);
         turn
+    }
+
+    /// Notes that a session has got what it was to get. Until then a blank of its own says nothing of that.
+    pub(crate) fn confirm(&mut self, login: &Credentials, session: &str) {
+        if self.is_held_by(session) && login.is_full() {
+            self.hand_over(login, session);
+        }
+    }
+
+    /// The session is to hold the refresh token, and has not got it yet.
+    fn promise(&mut self, session: &str) {
+        if !self.is_held_by(session) {
+            self.hold = Some(Hold { session: session.to_owned(), agreed: None });
+        }
     }
 
     fn let_go(&mut self, session: &str) {
@@ -389,8 +404,16 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.launch(Some(&login("1", 5)), "s", LIVES).unwrap();
         let winner = login("2", 9);
+        // As often as it does not get there.
+        for _ in 0..3 {
+            let turn = ledger.look(Some(&winner), &of(blank()), "s", LIVES);
+            assert_eq!((turn.give, turn.notice), (Some(winner.clone()), None));
+        }
+        ledger.confirm(&winner, "s");
+        assert_eq!(ledger.look(Some(&winner), &of(winner.clone()), "s", LIVES), Turn::default());
+        // The winner's is refused as well.
         let turn = ledger.look(Some(&winner), &of(blank()), "s", LIVES);
-        assert_eq!((turn.give, turn.notice), (Some(winner), None));
+        assert_eq!((turn.give, turn.notice), (None, Some(Notice::Ended)));
     }
 
     #[test]

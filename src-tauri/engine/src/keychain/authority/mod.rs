@@ -137,6 +137,18 @@ impl Authority {
         Ok(turn.give)
     }
 
+    /// Notes that a running session has got what it was to get.
+    pub(crate) fn confirm(&self, login: &Credentials, session: &str) -> Result<()> {
+        if self.source == Source::Lent {
+            return Ok(());
+        }
+        self.act(|ledger, _| {
+            ledger.confirm(login, session);
+            Turn::default()
+        })
+        .map(drop)
+    }
+
     /// Takes back what a session that is over had last. It holds nothing any more.
     pub(crate) fn release(&self, offered: &Offered, session: &str) -> Result<Option<Notice>> {
         if self.source == Source::Lent {

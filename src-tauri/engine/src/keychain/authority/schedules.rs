@@ -86,6 +86,7 @@ enum Until {
     Announced,
     Store,
     Ledger,
+    Given,
     End,
 }
 
@@ -217,9 +218,11 @@ impl World {
             return;
         }
         self.ledger = ledger;
-        if let Some(login) = turn.give.filter(|_| until == Until::End) {
-            self.sessions.get_mut(id).unwrap().login = Some(login);
+        let Some(login) = turn.give.filter(|_| until != Until::Ledger) else { return };
+        if until == Until::End {
+            self.ledger.confirm(&login, id);
         }
+        self.sessions.get_mut(id).unwrap().login = Some(login);
     }
 
     fn work(&mut self, id: &str) {
@@ -279,7 +282,7 @@ impl World {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let until = || prop_oneof![1 => Just(Until::Announced), 1 => Just(Until::Store), 1 => Just(Until::Ledger), 8 => Just(Until::End)];
+    let until = || prop_oneof![1 => Just(Until::Announced), 1 => Just(Until::Store), 1 => Just(Until::Ledger), 1 => Just(Until::Given), 8 => Just(Until::End)];
     let which = || 0..8_usize;
     let act = prop_oneof![
         3 => until().prop_map(Act::Launch),
