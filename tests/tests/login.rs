@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::{fs, path::Path, time::Duration};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(150);
 /// Claude Code renews what ends within five minutes, and so does Drydock have it renewed: this is over in a
 /// moment, and no session's turn ever meets a dead token.
 const A_MOMENT: Duration = Duration::from_secs(308);

@@ -10,8 +10,9 @@ use crate::{
     container::engine_error,
     error_handling::{Code, Error, IoContext, Result},
     keychain::{
-        Account, Authority, Credentials, KEY_VARIABLES, LoginKind, Notice, Offered, RENEWED_BEFORE,
-        SecretVariables, SessionLogin, check_login, give_login, is_over_within, renew_in_time,
+        Account, Authority, Credentials, Fingerprint, KEY_VARIABLES, LoginKind, Notice, Offered,
+        RENEWED_BEFORE, SecretVariables, SessionLogin, check_login, give_login, is_over_within,
+        renew_in_time,
     },
     paths::Locations,
     sync::{HomeVolume, Layout, Put},
@@ -24,8 +25,8 @@ use std::time::Duration;
 
 /// The Keychain is not asked more often than this without a reason: macOS may ask the user each time.
 const RARELY: chrono::Duration = chrono::Duration::minutes(15);
-/// Without a network there is no use in asking again at once.
-const NOT_AGAIN_WITHIN: chrono::Duration = chrono::Duration::seconds(60);
+/// When it did not help, as without a network, there is no use in asking again at once.
+const NOT_AGAIN_WITHIN: chrono::Duration = chrono::Duration::seconds(30);
 /// Looking more closely begins this long before a lease ends.
 const CLOSELY: chrono::Duration = chrono::Duration::minutes(10);
 
@@ -46,8 +47,8 @@ exec timeout 40 claude auth status </dev/null
 pub(super) struct Watch {
     seen: Option<Vec<u8>>,
     looked: Option<DateTime<Utc>>,
-    /// When somebody was asked to renew the login.
-    asked: Option<DateTime<Utc>>,
+    /// When somebody was asked to renew which login.
+    asked: Option<(DateTime<Utc>, Option<Fingerprint>)>,
     account: Option<Account>,
 }
 
@@ -145,9 +146,10 @@ impl Sessions {
         if !watch.is_due(&text, &login, Asking::of(&self.locations), now) {
             return Ok(());
         }
-        let asked_lately = watch.asked.is_some_and(|at| now - at < NOT_AGAIN_WITHIN);
+        let print = login.access_print();
+        let asked_lately = watch.asked.is_some_and(|(at, of)| of == print && now - at < NOT_AGAIN_WITHIN);
         if login.kind() == Some(LoginKind::Lease) && is_over_within(&login, RENEWED_BEFORE) && !asked_lately {
-            watch.asked = Some(now);
+            watch.asked = Some((now, print));
             if let Err(error) = self.have_it_renewed(record, &authority).await {
                 tracing::warn!(session = %record.id, %error, "the session's login was not renewed");
             }
