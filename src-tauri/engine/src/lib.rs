@@ -20,6 +20,8 @@ pub mod claude_home;
 pub mod container;
 mod drydock;
 pub mod error_handling;
+#[cfg(test)]
+mod faults;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

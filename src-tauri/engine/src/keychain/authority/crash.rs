@@ -1,19 +1,11 @@
 //! Killing a copy-back at every single deed on the disk, and failing each.
-//!
-//! The process under test is this test program itself, started again for one test with a fault planned; see
-//! `drydock_inside::disk`.
 
 use super::{Authority, Offered};
-use crate::{keychain::Credentials, paths::Locations, settings::LoginMode};
+use crate::{faults, keychain::Credentials, paths::Locations, settings::LoginMode};
 use serde_json::json;
-use std::{
-    env, fs,
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::{Command, ExitStatus},
-};
+use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::ExitStatus};
 
-const FOLDER: &str = "DRYDOCK_TEST_CRASH_FOLDER";
+const CHILD: &str = "keychain::authority::crash::child";
 
 fn login(n: u32) -> Credentials {
     let text = json!({"claudeAiOauth": {
@@ -56,39 +48,20 @@ fn host(dir: &Path) -> (Credentials, Vec<String>) {
 #[test]
 #[ignore = "run by the tests below, in a process of its own"]
 fn child() {
-    if let Some(dir) = env::var_os(FOLDER) {
-        come_back(Path::new(&dir)).unwrap();
+    if let Some(dir) = faults::folder() {
+        come_back(&dir).unwrap();
     }
 }
 
-fn run(dir: &Path, fault: &str) -> ExitStatus {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "keychain::authority::crash::child", "--ignored", "--quiet", "--test-threads=1"])
-        .env(FOLDER, dir)
-        .env("DRYDOCK_FAULT", fault)
-        .output()
-        .unwrap()
-        .status
-}
-
-/// How many deeds a copy-back consists of.
-fn deeds() -> usize {
+fn sweep_through(fault: &str, is_met: impl Fn(ExitStatus) -> bool) {
     let dir = tempfile::tempdir().unwrap();
     prepare(dir.path());
-    let list = dir.path().join("deeds");
-    assert!(run(dir.path(), &format!("count:{}", list.display())).success());
-    let count = fs::read_to_string(&list).unwrap().lines().count();
-    assert!(count >= 8, "only {count} deeds: the faults are not compiled in");
-    count
-}
-
-fn sweep_through(fault: &str, is_met: impl Fn(ExitStatus) -> bool) {
-    let deeds = deeds();
+    let deeds = faults::deeds(CHILD, dir.path(), 8);
     let mut met = 0;
     for deed in 1..=deeds {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
-        met += usize::from(is_met(run(dir.path(), &format!("{fault}:{deed}"))));
+        met += usize::from(is_met(faults::run(CHILD, dir.path(), &format!("{fault}:{deed}"))));
         let (found, _) = host(dir.path());
         assert!(found == login(1) || found == login(2), "{fault} at {deed}: {found:?}");
         // Locks of a dead owner are taken over once they are old.

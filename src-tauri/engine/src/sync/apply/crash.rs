@@ -1,21 +1,14 @@
 //! Killing a sync out at every single deed on the disk, and failing each.
-//!
-//! The process under test is this test program itself, started again for one test with a fault
-//! planned; see `drydock_inside::disk`.
 
 use super::{
     super::journal,
     tests::{CONVERSATION, Rig},
     *,
 };
-use std::{
-    collections::BTreeMap,
-    env,
-    os::unix::process::ExitStatusExt,
-    process::{Command, ExitStatus},
-};
+use crate::faults;
+use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus};
 
-const FOLDER: &str = "DRYDOCK_TEST_CRASH_FOLDER";
+const CHILD: &str = "sync::apply::crash::child";
 const FORKED: &str = "projects/-p/22222222-2222-4222-8222-222222222222.jsonl";
 const NEW: &str = "projects/-p/33333333-3333-4333-8333-333333333333.jsonl";
 
@@ -71,30 +64,9 @@ fn host_files(dir: &Path) -> BTreeMap<String, String> {
 #[test]
 #[ignore = "run by the tests below, in a process of its own"]
 fn child() {
-    if let Some(dir) = env::var_os(FOLDER) {
-        bring_out(Path::new(&dir)).unwrap();
+    if let Some(dir) = faults::folder() {
+        bring_out(&dir).unwrap();
     }
-}
-
-fn run(dir: &Path, fault: &str) -> ExitStatus {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "sync::apply::crash::child", "--ignored", "--quiet", "--test-threads=1"])
-        .env(FOLDER, dir)
-        .env("DRYDOCK_FAULT", fault)
-        .output()
-        .unwrap()
-        .status
-}
-
-/// How many deeds a sync out consists of.
-fn deeds() -> usize {
-    let dir = tempfile::tempdir().unwrap();
-    prepare(dir.path());
-    let list = dir.path().join("deeds");
-    assert!(run(dir.path(), &format!("count:{}", list.display())).success());
-    let count = fs::read_to_string(&list).unwrap().lines().count();
-    assert!(count > 40, "only {count} deeds: the faults are not compiled in");
-    count
 }
 
 fn sweep_through(fault: &str, expected: impl Fn(ExitStatus) -> bool) {
@@ -106,10 +78,12 @@ fn sweep_through(fault: &str, expected: impl Fn(ExitStatus) -> bool) {
         (old, host_files(dir.path()))
     };
     let mut met = 0;
-    for deed in 1..=deeds() {
+    let dir = tempfile::tempdir().unwrap();
+    prepare(dir.path());
+    for deed in 1..=faults::deeds(CHILD, dir.path(), 41) {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
-        let status = run(dir.path(), &format!("{fault}:{deed}"));
+        let status = faults::run(CHILD, dir.path(), &format!("{fault}:{deed}"));
         met += usize::from(expected(status));
         let found = host_files(dir.path());
         for name in old.keys() {

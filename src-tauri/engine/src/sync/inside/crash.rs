@@ -1,20 +1,14 @@
 //! Killing the program beside a session's home at every single deed, and failing each.
-//!
-//! As in the tests of applying, the program is this test program itself, started again.
 
+use crate::faults;
 use drydock_inside::{
     Mark, digest,
     protocol::{Request, send},
     serve::serve,
 };
-use std::{
-    env, fs,
-    os::unix::process::ExitStatusExt,
-    path::Path,
-    process::{Command, ExitStatus},
-};
+use std::{fs, os::unix::process::ExitStatusExt, path::Path};
 
-const FOLDER: &str = "DRYDOCK_TEST_INSIDE_FOLDER";
+const CHILD: &str = "sync::inside::crash::child";
 
 fn mark(text: &str) -> Mark {
     digest::read(&mut text.as_bytes()).unwrap()
@@ -53,35 +47,22 @@ fn prepare(root: &Path) {
 #[test]
 #[ignore = "run by the test below, in a process of its own"]
 fn child() {
-    if let Some(root) = env::var_os(FOLDER) {
-        work(Path::new(&root));
+    if let Some(root) = faults::folder() {
+        work(&root);
     }
-}
-
-fn run(root: &Path, fault: &str) -> ExitStatus {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", "sync::inside::crash::child", "--ignored", "--quiet", "--test-threads=1"])
-        .env(FOLDER, root)
-        .env("DRYDOCK_FAULT", fault)
-        .output()
-        .unwrap()
-        .status
 }
 
 #[test]
 fn ended_or_failed_at_any_deed_a_session_has_each_file_old_or_new() {
-    let list = tempfile::NamedTempFile::new().unwrap();
     let dir = tempfile::tempdir().unwrap();
     prepare(dir.path());
-    assert!(run(dir.path(), &format!("count:{}", list.path().display())).success());
-    let deeds = fs::read_to_string(list.path()).unwrap().lines().count();
-    assert!(deeds > 25, "only {deeds} deeds");
+    let deeds = faults::deeds(CHILD, dir.path(), 26);
     for fault in ["kill", "enospc", "eio"] {
         let mut killed = 0;
         for deed in 1..=deeds {
             let dir = tempfile::tempdir().unwrap();
             prepare(dir.path());
-            let status = run(dir.path(), &format!("{fault}:{deed}"));
+            let status = faults::run(CHILD, dir.path(), &format!("{fault}:{deed}"));
             killed += usize::from(status.signal() == Some(9));
             for (name, letter) in [("a.md", "a"), ("c.md", "c")] {
                 let text = fs::read_to_string(dir.path().join(name)).unwrap();
