@@ -254,7 +254,7 @@ fn a_login_of_the_sessions_own_is_made_once_and_kept_for_all() {
     user.sign_in_inside("own", &made).done().ok();
     assert!(!user.rig.home.claude_dir().join(".credentials.json").exists(), "it is not this computer's");
     let status = user.status("own");
-    assert_eq!(status["own"][0]["kind"], "full", "{status}");
+    assert_eq!(status["own"]["kind"], "full", "{status}");
     let posted = user.answers().len();
 
     // Two at once: one holds it, the other has a lease.

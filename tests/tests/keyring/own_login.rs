@@ -14,7 +14,7 @@ fn the_login_of_sessions_is_read_from_the_keyring_and_forgotten_there() {
 
     assert_eq!(code, Some(0), "{status}");
     assert_eq!(
-        (&status["own"][0]["kind"], &status["own"][1]),
+        (&status["own"]["kind"], &status["own"]["place"]),
         (&json!("full"), &json!("keyring")),
         "{status}"
     );

@@ -212,12 +212,12 @@ fn text(status: &CredentialsStatus) -> String {
         KeyringState::Answers => "  keyring: answers\n".to_owned(),
         KeyringState::No(why) => format!("  keyring: no; {why}\n"),
     });
-    if let Some((login, place)) = &status.own {
-        let place = match place {
+    if let Some(own) = &status.own {
+        let place = match own.place {
             Place::Keyring => "in the keyring",
             Place::File => "in a file for you alone",
         };
-        text.push_str(&format!("  login for sessions, {place}: {}\n", shown(login)));
+        text.push_str(&format!("  login for sessions, {place}: {}\n", shown(&own.login)));
     }
     if let Some(token) = &status.setup_token {
         text.push_str(&format!("  setup token: {}\n", shown(token)));

@@ -28,7 +28,7 @@ pub use login::{
 pub use precedence::{Contest, contests};
 pub use sensitive::{Sensitive, forbid_core_dumps};
 pub use status::{
-    CredentialsStatus, Finding, Forgettable, KeyView, KeyringState, LoginView, adopt_other_login,
+    CredentialsStatus, Finding, Forgettable, KeptLogin, KeyView, KeyringState, LoginView, adopt_other_login,
     credentials_status, drop_other_login, forget_credentials, write_lease,
 };
 pub use stores::{

@@ -55,6 +55,16 @@ impl LoginView {
     }
 }
 
+/// A login that Drydock keeps, as it can be shown.
+#[derive(Debug, Serialize)]
+pub struct KeptLogin {
+    /// The login.
+    #[serde(flatten)]
+    pub login: LoginView,
+    /// Where it is kept.
+    pub place: Place,
+}
+
 /// A key of the environment as it can be shown.
 #[derive(Debug, Serialize)]
 pub struct KeyView {
@@ -108,7 +118,7 @@ pub struct CredentialsStatus {
     /// This computer's login.
     pub host: Option<LoginView>,
     /// The login that Drydock keeps for sessions, and where.
-    pub own: Option<(LoginView, Place)>,
+    pub own: Option<KeptLogin>,
     /// The setup token, and where.
     pub setup_token: Option<LoginView>,
     /// Whether the system's keyring answers.
@@ -150,7 +160,8 @@ pub fn credentials_status(locations: &Locations, mode: LoginMode) -> Result<Cred
         }
     };
     let own = own.and_then(|(text, place)| {
-        LoginView::of(&Credentials::parse(text.reveal().as_bytes()).ok()?).map(|view| (view, place))
+        let login = LoginView::of(&Credentials::parse(text.reveal().as_bytes()).ok()?)?;
+        Some(KeptLogin { login, place })
     });
     let (keyring, token) = match setup_token(locations) {
         Ok(token) => (KeyringState::Answers, token),
