@@ -1,8 +1,13 @@
 //! The one thing that the command line and the app open.
 
 use crate::{
-    container::ContainerEngine, error_handling::Result, paths::Locations, session::Sessions,
-    settings::Settings, sync::HeldChanges,
+    backup::{Backups, BeforeSync},
+    container::ContainerEngine,
+    error_handling::Result,
+    paths::Locations,
+    session::Sessions,
+    settings::Settings,
+    sync::HeldChanges,
 };
 use std::path::Path;
 
@@ -34,10 +39,16 @@ impl Drydock {
         ContainerEngine::find(&self.locations, &self.settings).await
     }
 
+    /// The backups of this home.
+    #[must_use]
+    pub fn backups(&self) -> Backups {
+        Backups::of(&self.locations, &self.settings)
+    }
+
     /// The changes of sessions that wait for the user.
     #[must_use]
     pub fn held(&self) -> HeldChanges {
-        HeldChanges::of(&self.locations, self.settings.backups_dir(&self.locations.home))
+        HeldChanges::of(&self.locations, BeforeSync::Snapshot(Box::new(self.backups())))
     }
 
     /// The sessions of this home.

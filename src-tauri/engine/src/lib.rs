@@ -29,6 +29,8 @@ pub mod image;
 pub mod keychain;
 pub mod paths;
 mod program;
+pub mod progress;
+pub mod scheduler;
 pub mod session;
 pub mod settings;
 pub mod sync;

@@ -1,7 +1,7 @@
 //! Progress on a terminal, and none in a pipe.
 
 use super::Format;
-use drydock_engine::image::{Progress as Report, ProgressSink};
+use drydock_engine::progress::{Progress as Report, ProgressSink};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal};
 
@@ -28,7 +28,7 @@ impl Progress {
                 bar.set_message(text);
                 bar.enable_steady_tick(std::time::Duration::from_millis(120));
             }
-            Report::Download { what, done, total } => {
+            Report::Bytes { what, done, total } => {
                 if let Some(total) = total {
                     bar.set_style(download.clone());
                     bar.set_length(total);

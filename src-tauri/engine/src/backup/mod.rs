@@ -1,7 +1,40 @@
-//! Backups of Claude Code's data.
+//! Backups of Claude Code's data: three copies that are proven to restore.
 //!
-//! For now only what protects a sync: the files that a sync is about to change are copied first.
+//! The local copy is a repository of restic's format; the external and the cloud copy are mirrors of its
+//! files. [`Backups`] is what the command line, the app and the scheduler use.
 
+mod adopt;
+mod backups;
+mod begin;
+mod copies;
+mod drill;
+mod jobs;
+mod key;
+mod ledger;
+mod lock;
 mod pre_sync;
+mod repository;
+mod restore;
+mod retention;
+mod sealed;
+mod sheet;
+mod snapshot;
+mod state;
+mod status;
+mod verify;
 
-pub use pre_sync::{PreSyncBackup, pre_sync_backup};
+pub use backups::{BackupReport, Backups, Copies, CopyOutcome, ListedSnapshot, Pin, PrunePlan};
+pub use copies::MirrorReport;
+pub use key::{RecoveryCode, RepositoryKey};
+pub use pre_sync::{BeforeSync, PreSyncBackup, pre_sync_backup};
+pub use repository::{
+    FailedFile, Hit, Listed, ListedKind, NOT_BACKED_UP, Origin, Pruned, Restored, Taken, WORKER_ARGUMENT,
+    is_backed_up, serve_if_asked,
+};
+pub use restore::{BroughtBack, IfDamaged};
+pub use retention::Retention;
+pub use sheet::Sheet;
+pub use snapshot::{CopyName, DamagedDocument, Reason, Snapshot, SnapshotId};
+pub use state::{Drill, Failure, Missed, Verified};
+pub use status::{BackupStatus, CopyStatus};
+pub use verify::{Depth, Fault, Heal, Seen, Verdict, VerifiedCopy};

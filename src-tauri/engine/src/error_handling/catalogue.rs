@@ -1,6 +1,6 @@
 //! The catalogue of error codes: one table, read by the code, the documentation and the tests.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 /// How a command ends. The numbers are the command line's exit codes.
@@ -99,6 +99,24 @@ catalogue! {
     SessionLost = "session.lost", Failed, "A session's home was removed from the engine before its data came out.";
     SessionState = "session.state", Failed, "The session is not in a state for this.";
     SessionStart = "session.start", Failed, "The session could not be started.";
+    BackupNone = "backup.none", NeedsUser, "There is no backup yet.";
+    BackupNothing = "backup.nothing", NeedsUser, "There is no Claude data to back up.";
+    BackupKey = "backup.key", NeedsUser, "The key of the backups is missing or does not fit.";
+    BackupRepository = "backup.repository", Failed, "The repository of the backups refused or failed.";
+    BackupDamaged = "backup.damaged", Failed, "A file of the backups is not what was written.";
+    BackupBusy = "backup.busy", Failed, "Other work on the backups does not end.";
+    BackupUnverified = "backup.unverified", NeedsUser, "Nothing was removed, since the newest snapshot is not proven.";
+    BackupIncomplete = "backup.incomplete", Failed, "Not everything could be brought back.";
+    CopyAbsent = "copy.absent", NotPossibleHere, "A copy's volume or remote is not there.";
+    CopyForeign = "copy.foreign", NeedsUser, "A copy's place holds something that is not this copy.";
+    CopyFailed = "copy.failed", Failed, "A copy could not be written or read.";
+    CopyDiverged = "copy.diverged", NeedsUser, "A copy tells another story than the local one.";
+    SnapshotUnknown = "snapshot.unknown", Usage, "There is no such snapshot.";
+    SnapshotAmbiguous = "snapshot.ambiguous", Usage, "Several snapshots match.";
+    SnapshotPath = "snapshot.path", Usage, "The snapshot has no such file.";
+    RestoreTarget = "restore.target", Usage, "The restore's target is not an empty folder.";
+    DrillFailed = "drill.failed", Failed, "A snapshot could not be proven by a restore.";
+    DaemonRunning = "daemon.running", Failed, "Another process already does the scheduled work.";
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
     SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";
     SettingsFile = "settings.file", Failed, "The settings file cannot be read.";
@@ -117,6 +135,14 @@ impl fmt::Display for Code {
 impl Serialize for Code {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let known = Self::ALL.iter().find(|code| code.as_str() == text);
+        known.copied().ok_or_else(|| de::Error::custom("there is no such code"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one error type that crosses the engine's boundary.
 
 use super::{Code, Outcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{fmt, io, path::Path};
 
 /// The engine's result.
@@ -12,13 +12,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Rules for the texts: `message` is one sentence in the user's words, without a final full stop;
 /// `why` carries the cause as the system told it; `remedy` is a command or an act that mends it.
 /// None of them ever holds a secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     code: Code,
     message: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     why: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     remedy: Vec<String>,
 }
 

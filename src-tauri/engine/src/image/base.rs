@@ -1,10 +1,10 @@
 //! The image that session images start from: local, pulled, or made from Debian's packages.
 
-use super::{Progress, ProgressSink};
 use crate::{
     container::{ContainerEngine, engine_error, is_not_found},
     error_handling::{Code, Error, IoContext, Result},
     program::without_keys,
+    progress::{Progress, ProgressSink},
 };
 use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveImageOptions};
 use futures_util::StreamExt;
@@ -92,7 +92,7 @@ async fn pull(engine: &ContainerEngine, reference: &str, progress: &ProgressSink
             && let (Some(done), Some(total)) = (detail.current, detail.total)
             && total > 0
         {
-            progress.report(Progress::Download {
+            progress.report(Progress::Bytes {
                 what: format!("{} {}", status.to_lowercase(), line.id.unwrap_or_default()),
                 done: u64::try_from(done).unwrap_or_default(),
                 total: u64::try_from(total).ok(),

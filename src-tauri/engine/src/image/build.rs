@@ -10,6 +10,7 @@ use crate::{
     container::{ContainerEngine, TarSender, engine_error},
     error_handling::{Code, Error, IoContext, Result},
     paths::Locations,
+    progress::{Progress, ProgressSink},
     settings::Settings,
 };
 use bollard::query_parameters::BuildImageOptionsBuilder;
@@ -19,53 +20,7 @@ use std::{
     fs,
     io::Write,
     path::PathBuf,
-    sync::Arc,
 };
-
-/// What long work reports while it goes on.
-#[derive(Debug, Clone)]
-pub enum Progress {
-    /// A step begins.
-    Step(String),
-    /// Bytes of a known or unknown total.
-    Download {
-        /// What is coming.
-        what: String,
-        /// Bytes so far.
-        done: u64,
-        /// Bytes in all, if known.
-        total: Option<u64>,
-    },
-    /// A line of a program's output.
-    Line(String),
-}
-
-/// Where progress goes.
-#[derive(Clone)]
-pub struct ProgressSink(Arc<dyn Fn(Progress) + Send + Sync>);
-
-impl ProgressSink {
-    /// Gives each report to `receive`, which must return at once.
-    pub fn new(receive: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(receive))
-    }
-
-    /// Nobody looks.
-    #[must_use]
-    pub fn none() -> Self {
-        Self::new(drop)
-    }
-
-    pub(crate) fn report(&self, progress: Progress) {
-        (self.0)(progress);
-    }
-}
-
-impl std::fmt::Debug for ProgressSink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ProgressSink")
-    }
-}
 
 /// Whether a build may use what an earlier one left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,13 @@
 //! was itself the program: `package/cli.js`, for Node.js 18 and later.
 
 use super::{
-    ProgressSink,
     claude_version::{ClaudeVersion, Packaging},
     registry::Package,
 };
 use crate::{
     container::hex,
     error_handling::{Code, Error, IoContext, Result},
+    progress::ProgressSink,
 };
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};

@@ -11,7 +11,7 @@ mod recipe;
 mod registry;
 mod stored;
 
-pub use build::{LayerCache, Progress, ProgressSink, build_image};
+pub use build::{LayerCache, build_image};
 pub use claude_version::ClaudeVersion;
 pub(crate) use recipe::{HOME_VOLUME_MOUNT, entry};
 pub use recipe::{ImageVersion, Recipe, SessionUser};

@@ -1,7 +1,10 @@
 //! The npm registry, from which Claude Code comes, checked against its publisher's digest.
 
-use super::{PINNED_VERSION, Progress, ProgressSink, claude_version::ClaudeVersion};
-use crate::error_handling::{Code, Error, IoContext, Result};
+use super::{PINNED_VERSION, claude_version::ClaudeVersion};
+use crate::{
+    error_handling::{Code, Error, IoContext, Result},
+    progress::{Progress, ProgressSink},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -124,7 +127,7 @@ impl Package {
             digest.update(&chunk);
             file.write_all(&chunk).context("write", file.path())?;
             done += chunk.len() as u64;
-            progress.report(Progress::Download { what: format!("Claude Code {version}"), done, total });
+            progress.report(Progress::Bytes { what: format!("Claude Code {version}"), done, total });
         }
         let found = format!("sha512-{}", BASE64.encode(digest.finalize()));
         if found != from.integrity {

@@ -2,6 +2,7 @@
 
 use super::{SessionId, Sessions, launch::blocking, login::Watch, record::Record};
 use crate::{
+    backup::{Backups, BeforeSync},
     container::{ArchiveLimits, Refused},
     error_handling::{Code, Error, Result},
     sync::{
@@ -145,7 +146,10 @@ impl Sessions {
     }
 
     pub(super) fn held(&self) -> HeldChanges {
-        HeldChanges::of(&self.locations, self.settings.backups_dir(&self.locations.home))
+        HeldChanges::of(
+            &self.locations,
+            BeforeSync::Snapshot(Box::new(Backups::of(&self.locations, &self.settings))),
+        )
     }
 
     /// Brings out what a session writes on the interval of the settings, until it is told to stop.

@@ -10,8 +10,9 @@ use super::{
 use crate::{
     container::{engine_error, is_not_found},
     error_handling::{Code, Error, Result},
-    image::{self, LayerCache, ProgressSink, SessionUser, StoredImage},
+    image::{self, LayerCache, SessionUser, StoredImage},
     keychain::{SecretVariables, Sensitive, SessionLogin},
+    progress::ProgressSink,
     settings::PathMode,
     sync::{Base, Excluded, HomeVolume, InwardPlan, Localhost, News, PathMap, Purpose, acquire_sync_lock},
     validation::refuse_damaged_config,

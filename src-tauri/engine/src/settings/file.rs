@@ -221,6 +221,46 @@ impl Settings {
             None => home.join(text),
         }
     }
+
+    /// `backup.external.path`, with a leading `~` as the given home; `None` is no external copy.
+    #[must_use]
+    pub fn external_copy(&self, home: &Path) -> Option<PathBuf> {
+        match self.text("backup.external.path") {
+            "" => None,
+            text => Some(text.strip_prefix("~/").map_or_else(|| home.join(text), |rest| home.join(rest))),
+        }
+    }
+
+    /// `backup.cloud.remote`, as rclone takes it; `None` is no cloud copy.
+    #[must_use]
+    pub fn cloud_copy(&self) -> Option<String> {
+        super::keys::remote(self.text("backup.cloud.remote"))
+    }
+
+    /// `backup.interval_minutes`.
+    #[must_use]
+    pub fn backup_interval(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::minutes(self.text("backup.interval_minutes").parse().unwrap_or(60))
+    }
+
+    /// `backup.retention_days` and `backup.hourly_hours`: days, then hours.
+    #[must_use]
+    pub fn retention(&self) -> (u32, u32) {
+        let number = |name, otherwise| self.text(name).parse().unwrap_or(otherwise);
+        (number("backup.retention_days", 30), number("backup.hourly_hours", 48))
+    }
+
+    /// `backup.archive_size`, in bytes.
+    #[must_use]
+    pub fn archive_size(&self) -> u64 {
+        size(self.text("backup.archive_size")).unwrap_or(10 << 30)
+    }
+
+    /// `backup.quarantine_days`.
+    #[must_use]
+    pub fn quarantine(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::days(self.text("backup.quarantine_days").parse().unwrap_or(7))
+    }
 }
 
 /// The environment variable that overrides a key: `image.base` → `DRYDOCK_IMAGE_BASE`.

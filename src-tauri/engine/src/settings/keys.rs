@@ -31,6 +31,8 @@ pub enum Kind {
     Memory,
     /// A size such as `4g`.
     Size,
+    /// Empty, or a place as rclone names it, such as `remote:folder`.
+    Remote,
     /// Names or patterns of files, separated by spaces.
     Patterns,
     /// `auto`, or a number of CPUs such as `2` or `1.5`.
@@ -151,6 +153,48 @@ pub const KEYS: &[Key] = &[
         default: "~/.claude-backups",
         about: "where the local copy of the backups is",
     },
+    Key {
+        name: "backup.external.path",
+        kind: Kind::OptionalText,
+        default: "/Volumes/TimeMachine/claude-backups",
+        about: "where the external copy is, on another volume; empty is no external copy",
+    },
+    Key {
+        name: "backup.cloud.remote",
+        kind: Kind::Remote,
+        default: "",
+        about: "where the cloud copy is, as rclone names it (remote:claude-backups); empty is no cloud copy",
+    },
+    Key {
+        name: "backup.interval_minutes",
+        kind: Kind::Integer(1, 60),
+        default: "60",
+        about: "at most so long between two snapshots while data changes",
+    },
+    Key {
+        name: "backup.retention_days",
+        kind: Kind::Integer(1, 3650),
+        default: "30",
+        about: "so many days the last snapshot of each day stays",
+    },
+    Key {
+        name: "backup.hourly_hours",
+        kind: Kind::Integer(0, 8760),
+        default: "48",
+        about: "so many hours the last snapshot of each hour stays",
+    },
+    Key {
+        name: "backup.archive_size",
+        kind: Kind::Size,
+        default: "10g",
+        about: "how much conversations may take that Claude Code has deleted; the oldest go first",
+    },
+    Key {
+        name: "backup.quarantine_days",
+        kind: Kind::Integer(1, 365),
+        default: "7",
+        about: "so many days after a prune the other copies still keep what was removed",
+    },
 ];
 
 /// How sessions log in.
@@ -266,6 +310,18 @@ pub(super) fn size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
+/// A place of rclone's, from `remote:folder`, `rclone:remote:folder` or `rclone:remote/folder`. A folder is
+/// needed: a whole remote is nobody's copy.
+pub(super) fn remote(text: &str) -> Option<String> {
+    let place = text.strip_prefix("rclone:").unwrap_or(text).trim_end_matches('/');
+    let (name, folder) = place.split_once(':').or_else(|| place.split_once('/'))?;
+    // Source: rclone's documentation, "Valid remote names".
+    let is_named = !name.is_empty()
+        && !name.starts_with(['-', ' '])
+        && name.chars().all(|c| c.is_alphanumeric() || "_-.+@ ".contains(c));
+    (is_named && !folder.trim_matches('/').is_empty()).then(|| format!("{name}:{folder}"))
+}
+
 impl Kind {
     /// Says what is wrong with `value`, or nothing.
     pub(super) fn fault(self, value: &str) -> Option<String> {
@@ -276,6 +332,7 @@ impl Kind {
             Self::Integer(low, high) => value.parse::<i64>().is_ok_and(|n| (low..=high).contains(&n)),
             Self::Memory => MemoryLimit::parse(value).is_some(),
             Self::Size => size(value).is_some_and(|bytes| bytes >= 1 << 20),
+            Self::Remote => value.is_empty() || remote(value).is_some(),
             Self::Patterns => value.split_whitespace().all(is_pattern),
             Self::Cpus => {
                 value == "auto"
@@ -295,6 +352,9 @@ impl Kind {
             Self::Integer(low, high) => format!("a whole number from {low} to {high}"),
             Self::Memory => "\"auto\" or a size of at least 512m, such as 8g".into(),
             Self::Size => "a size of at least 1m, such as 4g".into(),
+            Self::Remote => {
+                "empty, or a remote of rclone's with a folder, such as remote:claude-backups".into()
+            }
             Self::Patterns => "names or patterns separated by spaces, such as notes/ or *.bak".into(),
             Self::Cpus => "\"auto\" or a number such as 2 or 1.5".into(),
             Self::Version => "a version such as 2.1.330".into(),
@@ -337,6 +397,16 @@ mod tests {
         assert_eq!(MemoryLimit::parse("1024MB"), Some(MemoryLimit::Bytes(1 << 30)));
         for wrong in ["", "8x", "-1g", "1.5g", "12", "99999999999999g"] {
             assert_eq!(MemoryLimit::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn remotes_are_read_in_all_their_forms() {
+        for text in ["r:claude-backups", "rclone:r:claude-backups", "rclone:r/claude-backups/"] {
+            assert_eq!(remote(text).as_deref(), Some("r:claude-backups"), "{text}");
+        }
+        for wrong in ["r:", "folder", "-x:y", "rclone:", ":local:/x", "a$b:c"] {
+            assert_eq!(remote(wrong), None, "{wrong}");
         }
     }
 

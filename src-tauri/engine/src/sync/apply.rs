@@ -268,7 +268,7 @@ impl<'a> Run<'a> {
         let names: Vec<_> =
             replaced.chain(documents.iter().copied()).map(|found| PathBuf::from(&found.name)).collect();
         self.report.backup = pre_sync_backup(
-            self.host.held.backups(),
+            self.host.held.before(),
             self.host.layout.home(),
             self.outgoing.session,
             &names,

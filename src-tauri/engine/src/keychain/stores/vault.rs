@@ -1,7 +1,7 @@
 //! Drydock's own secrets, in the system's keyring: the macOS Keychain, or the Secret Service.
 //!
-//! A login that Drydock keeps for sessions goes into a file for its owner only where there is no keyring
-//! at all, as Claude Code itself does it there. A keyring that is locked is not gone around.
+//! A login that Drydock keeps for sessions, and the key of the backups, go into a file for their owner only
+//! where there is no keyring at all, as Claude Code itself does it there. A keyring that is locked is not gone around.
 
 use crate::{
     error_handling::{Code, Error, Result},
@@ -51,6 +51,8 @@ impl Secret {
         let name = match self {
             Self::OwnLogin => "login.json".into(),
             Self::OtherLogin(session) => format!("{session}.json"),
+            // The data that it opens is on the same disk in the open.
+            Self::RepositoryKey => return Some(locations.data_dir.join("backup/key.json")),
             _ => return None,
         };
         Some(login_dir(locations).join(name))

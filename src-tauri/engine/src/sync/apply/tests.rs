@@ -1,5 +1,5 @@
 use super::*;
-use crate::{paths::Locations, sync::stops::Vanished};
+use crate::{backup::BeforeSync, paths::Locations, sync::stops::Vanished};
 use std::path::{Path, PathBuf};
 
 /// A host home, and what a session that began on it would bring.
@@ -57,7 +57,7 @@ impl Rig {
 
     pub(super) fn held(&self) -> HeldChanges {
         let locations = self.locations();
-        HeldChanges::of(&locations, locations.home.join(".claude-backups"))
+        HeldChanges::of(&locations, BeforeSync::Files(locations.home.join(".claude-backups")))
     }
 
     pub(super) fn out(&mut self, files: &[(&str, &str)]) -> Result<OutReport> {
@@ -191,7 +191,8 @@ fn notes_follow_unless_the_host_changed_them_too() {
         (&*report.held[0].subject, report.held[0].reason),
         ("projects/-p/memory/B.md", Reason::BothChanged)
     );
-    let before = report.backup.unwrap().folder.join(".claude/projects/-p/memory/A.md");
+    let Some(PreSyncBackup::Files { folder, .. }) = report.backup else { panic!("nothing was kept") };
+    let before = folder.join(".claude/projects/-p/memory/A.md");
     assert_eq!(fs::read_to_string(before).unwrap(), "a");
 }
 

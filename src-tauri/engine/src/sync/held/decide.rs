@@ -46,7 +46,7 @@ impl HeldChanges {
         self.refuse_stale(&held, now)?;
         let documents = self.documents(&held);
         let names: Vec<_> = held.parts.iter().map(|part| PathBuf::from(part.name())).collect();
-        pre_sync_backup(&self.backups, &self.locations.home, &held.session, &names, now)?;
+        pre_sync_backup(&self.before, &self.locations.home, &held.session, &names, now)?;
         let mut ready = Vec::new();
         for (index, part) in held.parts.iter().enumerate() {
             if let Part::File { name, host, mode, session } = part {
@@ -96,7 +96,7 @@ impl HeldChanges {
             State::Approved(_) => {
                 recover_journals(&self.locations.data_dir)?;
                 let names: Vec<_> = held.parts.iter().map(|part| PathBuf::from(part.name())).collect();
-                pre_sync_backup(&self.backups, &self.locations.home, &held.session, &names, now)?;
+                pre_sync_backup(&self.before, &self.locations.home, &held.session, &names, now)?;
                 let mut ready = Vec::new();
                 for (index, part) in held.parts.iter().enumerate() {
                     let Part::File { name, host, session, mode } = part else { continue };

@@ -2,6 +2,7 @@
 
 use super::{Held, HeldId, Part, Reason, State};
 use crate::{
+    backup::BeforeSync,
     claude_home::KeyChange,
     error_handling::{Code, Error, IoContext, Result},
     paths::{Locations, create_private_dir},
@@ -22,7 +23,7 @@ const UNDO_DAYS: i64 = 30;
 pub struct HeldChanges {
     folder: PathBuf,
     pub(super) locations: Locations,
-    pub(super) backups: PathBuf,
+    pub(super) before: BeforeSync,
 }
 
 /// A change to hold, as sync found it.
@@ -60,15 +61,15 @@ impl FoundPart<'_> {
 }
 
 impl HeldChanges {
-    /// Those of this home. `backups` is where copies are made before an approved change is applied.
+    /// Those of this home. `before` is where what a change replaces is kept.
     #[must_use]
-    pub fn of(locations: &Locations, backups: PathBuf) -> Self {
-        Self { folder: locations.data_dir.join("held"), locations: locations.clone(), backups }
+    pub fn of(locations: &Locations, before: BeforeSync) -> Self {
+        Self { folder: locations.data_dir.join("held"), locations: locations.clone(), before }
     }
 
     /// Where copies are made before the host home is changed.
-    pub(crate) fn backups(&self) -> &Path {
-        &self.backups
+    pub(crate) fn before(&self) -> &BeforeSync {
+        &self.before
     }
 
     /// All on record, the newest first; what was decided long ago is forgotten on the way.

@@ -1,0 +1,444 @@
+//! The three copies of one home, and what can be done with them.
+
+use super::{
+    copies::{Cloud, MirrorReport, Place, Volume, mirror},
+    key::RepositoryKey,
+    ledger::{Event, Ledger},
+    lock::Lock,
+    repository::{
+        Hit, Listed, Origin, Pruned, Restored, Taken,
+        order::{Order, PruneDeed, Reading, Take, Wait, Work},
+        run,
+    },
+    retention::Retention,
+    snapshot::{CopyName, Reason, Snapshot, SnapshotId},
+    state::State,
+};
+use crate::{
+    error_handling::{Code, Error, Result},
+    paths::Locations,
+    progress::ProgressSink,
+    settings::Settings,
+};
+use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::{Path, PathBuf};
+
+/// The backups of one home. All its methods block.
+#[derive(Debug, Clone)]
+pub struct Backups {
+    pub(super) locations: Locations,
+    pub(super) settings: Settings,
+    /// The local copy.
+    pub(super) root: PathBuf,
+}
+
+/// Whether a copy belongs to a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// All that are set up.
+    All,
+    /// One.
+    Only(CopyName),
+}
+
+/// What became of one copy in a backup.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum CopyOutcome {
+    /// It has the snapshot.
+    Written {
+        /// The copy.
+        copy: CopyName,
+        /// What was copied.
+        report: MirrorReport,
+    },
+    /// Nobody set it up, or its volume was never here.
+    NotSetUp {
+        /// The copy.
+        copy: CopyName,
+    },
+    /// It does not have it yet, and catches up later.
+    Failed {
+        /// The copy.
+        copy: CopyName,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// What a backup did.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupReport {
+    /// The snapshot in the local copy.
+    pub taken: Taken,
+    /// The other copies.
+    pub copies: Vec<CopyOutcome>,
+}
+
+impl Backups {
+    /// The backups of a home.
+    #[must_use]
+    pub fn of(locations: &Locations, settings: &Settings) -> Self {
+        let root = settings.backups_dir(&locations.home);
+        Self { locations: locations.clone(), settings: settings.clone(), root }
+    }
+
+    /// The local copy's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Takes a snapshot of the host home and brings the other copies up to it, each on its own.
+    ///
+    /// # Errors
+    /// When no snapshot can be taken. What becomes of the other copies is in the report.
+    pub fn backup_claude_data(
+        &self,
+        reason: Reason,
+        copies: Copies,
+        now: DateTime<Utc>,
+        progress: &ProgressSink,
+    ) -> Result<BackupReport> {
+        let taken = self.take(reason, Reading::Changed, Wait::Long, progress)?;
+        let wanted = [CopyName::External, CopyName::Cloud].into_iter().filter(|copy| match copies {
+            Copies::All => true,
+            Copies::Only(only) => only == *copy,
+        });
+        let copies = wanted.map(|copy| self.outcome(copy, now, progress)).collect();
+        Ok(BackupReport { taken, copies })
+    }
+
+    /// Whether there is a first snapshot.
+    pub(super) fn has_snapshot(&self) -> bool {
+        std::fs::read_dir(self.root.join("snapshots")).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Takes a snapshot into the local copy.
+    pub(super) fn take(
+        &self,
+        reason: Reason,
+        reading: Reading,
+        wait: Wait,
+        progress: &ProgressSink,
+    ) -> Result<Taken> {
+        self.refuse_nothing()?;
+        let key = self.opened()?;
+        let begun = Utc::now();
+        let origin = Origin {
+            claude_dir: self.locations.claude_dir.clone(),
+            claude_json: self.locations.claude_json.clone(),
+        };
+        let archive = self.settings.archive_size();
+        let taken: Result<Taken> =
+            self.work_with(&key, Work::Take(Take { origin, reason, archive, reading, wait }), progress);
+        let ledger = Ledger::read(&Ledger::file(&self.root)).unwrap_or_default();
+        State::change(&self.locations, |state| {
+            let copy = state.copies.entry(CopyName::Local).or_default();
+            match &taken {
+                Ok(taken) => {
+                    copy.succeeded();
+                    copy.written = Some(begun);
+                    copy.newest = Some((taken.id().clone(), begun));
+                    state.saved_as_of = Some(begun);
+                    state.head = ledger.head.clone();
+                }
+                Err(error) => copy.failed(error, begun),
+            }
+        })?;
+        taken
+    }
+
+    /// A home without Claude Code's data is none to take a snapshot of: it would pass for the newest state.
+    fn refuse_nothing(&self) -> Result<()> {
+        let Locations { claude_dir, claude_json, .. } = &self.locations;
+        if claude_dir.exists() || claude_json.exists() {
+            return Ok(());
+        }
+        let error = Error::new(Code::BackupNothing, "there is no Claude data to back up").why(format!(
+            "neither {} nor {} is there",
+            claude_dir.display(),
+            claude_json.display()
+        ));
+        Err(if self.has_snapshot() {
+            error.remedy("drydock restore latest --to FOLDER, if it was lost")
+        } else {
+            error.remedy("use Claude Code once; backups begin then")
+        })
+    }
+
+    fn outcome(&self, copy: CopyName, now: DateTime<Utc>, progress: &ProgressSink) -> CopyOutcome {
+        match self.mirror(copy, now, progress) {
+            Ok(Some(report)) => CopyOutcome::Written { copy, report },
+            Ok(None) => CopyOutcome::NotSetUp { copy },
+            Err(error) => CopyOutcome::Failed { copy, error },
+        }
+    }
+
+    /// Brings another copy up to the local one. `None` when it is not set up.
+    ///
+    /// # Errors
+    /// When it is set up and cannot be written; that is remembered.
+    pub fn mirror(
+        &self,
+        copy: CopyName,
+        now: DateTime<Utc>,
+        progress: &ProgressSink,
+    ) -> Result<Option<MirrorReport>> {
+        let done = self.place(copy).and_then(|place| match place {
+            Some(place) => mirror(&self.root, &*place, self.settings.quarantine(), now, progress).map(Some),
+            None => Ok(None),
+        });
+        State::change(&self.locations, |state| {
+            let state = state.copies.entry(copy).or_default();
+            match &done {
+                Ok(Some(report)) => {
+                    state.succeeded();
+                    state.written = Some(now);
+                    state.newest = report.newest.clone();
+                    (state.files, state.bytes) = (report.files, report.size);
+                }
+                Ok(None) => {}
+                Err(error) => state.failed(error, now),
+            }
+        })?;
+        done
+    }
+
+    /// Where another copy is now; `None` when it is not set up.
+    pub(super) fn place(&self, copy: CopyName) -> Result<Option<Box<dyn Place>>> {
+        match copy {
+            CopyName::Local => Ok(None),
+            CopyName::External => Ok(self.volume()?.map(|volume| Box::new(volume) as Box<dyn Place>)),
+            CopyName::Cloud => Ok(self.cloud()?.map(|cloud| Box::new(cloud) as Box<dyn Place>)),
+        }
+    }
+
+    /// The folder of the external copy, if its volume is here.
+    pub(super) fn volume(&self) -> Result<Option<Volume>> {
+        let Some(wanted) = self.settings.external_copy(&self.locations.home) else { return Ok(None) };
+        let state = State::read(&self.locations).unwrap_or_default();
+        let known = state.copy(CopyName::External);
+        if known.id.is_some() {
+            return Volume::find(&wanted, &known)?.map(Some).ok_or_else(|| {
+                Error::new(Code::CopyAbsent, "the volume of the external copy is not there")
+                    .why(format!("{} is not mounted, or its folder was removed", wanted.display()))
+                    .remedy("plug it in; the copy then catches up by itself")
+                    .remedy("drydock backup copies forget external, if it is gone for good")
+            });
+        }
+        let Some(repository) = state.repository else { return Ok(None) };
+        let Some((volume, begun)) = Volume::begin(&wanted, &repository)? else { return Ok(None) };
+        State::change(&self.locations, |state| {
+            state.copies.insert(CopyName::External, begun);
+        })?;
+        Ok(Some(volume))
+    }
+
+    fn cloud(&self) -> Result<Option<Cloud>> {
+        let Some(remote) = self.settings.cloud_copy() else { return Ok(None) };
+        let cloud = Cloud::at(&remote, &self.locations);
+        let state = State::read(&self.locations).unwrap_or_default();
+        let Some(repository) = state.repository.clone() else { return Ok(None) };
+        if state.copy(CopyName::Cloud).id.as_deref() == Some(remote.as_str()) {
+            return Ok(Some(cloud));
+        }
+        super::adopt::claim(&cloud, &repository)?;
+        State::change(&self.locations, |state| {
+            state.copies.insert(
+                CopyName::Cloud,
+                super::state::CopyState { id: Some(remote), ..super::state::CopyState::default() },
+            );
+        })?;
+        Ok(Some(cloud))
+    }
+
+    /// Forgets where another copy was; nothing of it is removed.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn forget_copy(&self, copy: CopyName) -> Result<()> {
+        State::change(&self.locations, |state| drop(state.copies.remove(&copy)))
+    }
+
+    /// All snapshots of the local copy, the oldest first.
+    ///
+    /// # Errors
+    /// [`Code::BackupNone`] when there is none yet.
+    pub fn list(&self) -> Result<Vec<ListedSnapshot>> {
+        let snapshots: Vec<Snapshot> = self.work(Work::List, &ProgressSink::none())?;
+        let ledger = Ledger::read(&Ledger::file(&self.root)).unwrap_or_default();
+        Ok(snapshots
+            .into_iter()
+            .map(|snapshot| {
+                let known = ledger.snapshots.get(&snapshot.id);
+                ListedSnapshot {
+                    good: known.is_some_and(|known| known.good) && snapshot.is_good(),
+                    pinned: known.is_some_and(|known| known.pinned),
+                    verified: known.map(|known| known.verified.keys().copied().collect()).unwrap_or_default(),
+                    snapshot,
+                }
+            })
+            .collect())
+    }
+
+    /// The snapshot that somebody means: the beginning of its name, or `latest`.
+    ///
+    /// # Errors
+    /// [`Code::SnapshotUnknown`], [`Code::SnapshotAmbiguous`].
+    pub fn find_snapshot(&self, text: &str) -> Result<Snapshot> {
+        let all = self.list()?;
+        let unknown = || {
+            Error::new(Code::SnapshotUnknown, format!("there is no snapshot {text}"))
+                .remedy("drydock backup list")
+        };
+        if text == "latest" {
+            let good = all.iter().rev().find(|listed| listed.good);
+            return good.or(all.last()).map(|listed| listed.snapshot.clone()).ok_or_else(unknown);
+        }
+        let mut matching = all.into_iter().filter(|listed| listed.snapshot.id.as_str().starts_with(text));
+        match (matching.next(), matching.next()) {
+            (Some(one), None) if text.len() >= 4 => Ok(one.snapshot),
+            (Some(_), Some(_)) => {
+                Err(Error::new(Code::SnapshotAmbiguous, format!("several snapshots begin with {text}"))
+                    .remedy("drydock backup list, and type more of the name"))
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    /// What is in a folder of a snapshot.
+    ///
+    /// # Errors
+    /// [`Code::SnapshotPath`] when there is no such folder.
+    pub fn browse(&self, snapshot: &SnapshotId, folder: &Path) -> Result<Vec<Listed>> {
+        let work = Work::Browse { snapshot: snapshot.clone(), folder: folder.to_path_buf() };
+        self.work(work, &ProgressSink::none())
+    }
+
+    /// The conversations of all snapshots in which a text stands, in any case.
+    ///
+    /// # Errors
+    /// When the snapshots cannot be read.
+    pub fn find_text(&self, text: &str, progress: &ProgressSink) -> Result<Vec<Hit>> {
+        if text.trim().is_empty() {
+            return Err(Error::new(Code::Usage, "there is nothing to look for"));
+        }
+        self.work(Work::Find { text: text.to_owned() }, progress)
+    }
+
+    /// Lets go of snapshots that need not stay. With [`PrunePlan::Show`] only says which.
+    ///
+    /// # Errors
+    /// [`Code::BackupUnverified`] when the newest snapshot is not proven.
+    pub fn prune(&self, plan: PrunePlan, now: DateTime<Utc>, progress: &ProgressSink) -> Result<Pruned> {
+        let (days, hourly) = self.settings.retention();
+        let deed = match plan {
+            PrunePlan::Show => PruneDeed::Plan,
+            PrunePlan::Do => PruneDeed::Do,
+        };
+        let retention = Retention { hourly, days };
+        let pruned = self.work(Work::Prune { retention, now, deed }, progress)?;
+        self.remember_head()?;
+        Ok(pruned)
+    }
+
+    /// Keeps a snapshot for good, or lets it go the way of the others again.
+    ///
+    /// # Errors
+    /// When that cannot be written down.
+    pub fn pin(&self, snapshot: &SnapshotId, pin: Pin) -> Result<()> {
+        let snapshot = snapshot.clone();
+        self.record(vec![match pin {
+            Pin::Keep => Event::Pinned { snapshot },
+            Pin::LetGo => Event::Unpinned { snapshot },
+        }])
+    }
+
+    pub(super) fn record(&self, events: Vec<Event>) -> Result<()> {
+        {
+            // A prune writes into the ledger as well, and holds the repository alone.
+            let _shared = Lock::shared(&self.root)?;
+            let _ledger = Lock::ledger(&self.root)?;
+            let file = Ledger::file(&self.root);
+            Ledger::read(&file)?.add(&file, Utc::now(), events)?;
+        }
+        self.remember_head()
+    }
+
+    pub(super) fn remember_head(&self) -> Result<()> {
+        let ledger = Ledger::read(&Ledger::file(&self.root))?;
+        State::change(&self.locations, |state| state.head = ledger.head.clone())
+    }
+
+    pub(super) fn work<T: DeserializeOwned>(&self, work: Work, progress: &ProgressSink) -> Result<T> {
+        self.work_with(&self.existing()?, work, progress)
+    }
+
+    pub(super) fn work_with<T: DeserializeOwned>(
+        &self,
+        key: &RepositoryKey,
+        work: Work,
+        progress: &ProgressSink,
+    ) -> Result<T> {
+        self.work_in(&self.root, key, work, progress)
+    }
+
+    /// Work on any of the copies.
+    pub(super) fn work_in<T: DeserializeOwned>(
+        &self,
+        root: &Path,
+        key: &RepositoryKey,
+        work: Work,
+        progress: &ProgressSink,
+    ) -> Result<T> {
+        let master = key.master.as_ref().map(|master| master.reveal().clone());
+        run(&Order { root: root.to_path_buf(), master, work }, progress)
+    }
+
+    pub(super) fn restore_into(
+        &self,
+        root: &Path,
+        key: &RepositoryKey,
+        snapshot: &SnapshotId,
+        paths: &[PathBuf],
+        to: &Path,
+        progress: &ProgressSink,
+    ) -> Result<Restored> {
+        let work = Work::Restore { snapshot: snapshot.clone(), paths: paths.to_vec(), to: to.to_path_buf() };
+        self.work_in(root, key, work, progress)
+    }
+}
+
+/// A snapshot and what the ledger says of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedSnapshot {
+    /// The snapshot.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// Whether it was whole when it was taken.
+    pub good: bool,
+    /// Whether the user wants to keep it.
+    pub pinned: bool,
+    /// The copies in which it was read back.
+    pub verified: Vec<CopyName>,
+}
+
+/// Whether a prune is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrunePlan {
+    /// Only shown.
+    Show,
+    /// Done.
+    Do,
+}
+
+/// What becomes of a snapshot that the user names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// It stays for good.
+    Keep,
+    /// It goes when its time comes.
+    LetGo,
+}

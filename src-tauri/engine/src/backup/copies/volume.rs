@@ -1,0 +1,479 @@
+//! A copy in a folder of another volume.
+//!
+//! A volume that is unplugged leaves its mount point behind, or comes back under another name, and a program
+//! that makes folders as it needs them then fills the internal disk. So the copy's folder has a marker, no
+//! folder above the copy's is ever made, and the volume is looked at again before each file.
+
+use super::{MARKER, Marker, Place, rank};
+use crate::{
+    backup::{sealed, state::CopyState},
+    container::hex,
+    error_handling::{Code, Error, IoContext, Result},
+    progress::{Progress, ProgressSink},
+};
+use drydock_inside::{Staged, disk};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Component, Path, PathBuf},
+};
+
+/// A folder of a volume that is there now.
+#[derive(Debug)]
+pub(in crate::backup) struct Volume {
+    folder: PathBuf,
+    device: u64,
+}
+
+impl Volume {
+    /// Finds the copy whose folder is `wanted`, also when its volume is mounted under another name. `None`
+    /// when its volume is not here.
+    ///
+    /// # Errors
+    /// [`Code::CopyForeign`] when another copy's folder is there.
+    pub(in crate::backup) fn find(wanted: &Path, known: &CopyState) -> Result<Option<Self>> {
+        let Some(id) = &known.id else { return Ok(None) };
+        if let Some(found) = marker_in(wanted)? {
+            if found.copy == *id {
+                return Self::at(wanted).map(Some);
+            }
+            return Err(foreign(wanted, "it is another copy's folder"));
+        }
+        let Some(mount) = &known.mount else { return Ok(None) };
+        let Ok(below) = wanted.strip_prefix(mount) else { return Ok(None) };
+        for other in siblings(mount) {
+            let folder = other.join(below);
+            if marker_in(&folder).ok().flatten().is_some_and(|found| found.copy == *id) {
+                return Self::at(&folder).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Begins a copy, in a folder that is empty or not there yet on a volume that is. `None` when the volume
+    /// is not here.
+    ///
+    /// # Errors
+    /// [`Code::CopyForeign`] when the folder holds something else.
+    pub(in crate::backup) fn begin(wanted: &Path, repository: &str) -> Result<Option<(Self, CopyState)>> {
+        let parent = wanted.parent().unwrap_or(Path::new("/"));
+        if !is_mounted(wanted) || !parent.is_dir() {
+            return Ok(None);
+        }
+        let known = |folder: &Path, copy: String| CopyState {
+            id: Some(copy),
+            mount: mount_of(folder),
+            ..CopyState::default()
+        };
+        if let Some(found) = marker_in(wanted)? {
+            if found.repository != repository {
+                return Err(foreign(wanted, "it is a copy of other backups"));
+            }
+            return Ok(Some((Self::at(wanted)?, known(wanted, found.copy))));
+        }
+        match fs::DirBuilder::new().mode(0o700).create(wanted) {
+            Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(cause).context("make the folder", wanted);
+            }
+            _ => {}
+        }
+        let mut entries = fs::read_dir(wanted).context("list", wanted)?;
+        if entries.any(|entry| entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.')))
+        {
+            return Err(foreign(wanted, "it holds files that are not of a copy"));
+        }
+        let volume = Self::at(wanted)?;
+        let marker = Marker { copy: uuid::Uuid::new_v4().to_string(), repository: repository.to_owned() };
+        volume.write(MARKER, &sealed::seal(&marker)?)?;
+        let state = known(wanted, marker.copy);
+        Ok(Some((volume, state)))
+    }
+
+    /// A copy's folder that nobody here knows yet; `None` when there is none.
+    ///
+    /// # Errors
+    /// When its marker is damaged.
+    pub(in crate::backup) fn existing(wanted: &Path) -> Result<Option<Self>> {
+        match marker_in(wanted)? {
+            Some(_) => Self::at(wanted).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn at(folder: &Path) -> Result<Self> {
+        let device = fs::metadata(folder).context("look at", folder)?.dev();
+        Ok(Self { folder: folder.to_path_buf(), device })
+    }
+
+    /// The copy's folder, as it is mounted now.
+    pub(in crate::backup) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Fails when the volume is gone, whatever is in its place.
+    fn look(&self) -> Result<()> {
+        let here = fs::metadata(&self.folder).is_ok_and(|data| data.dev() == self.device);
+        if here && self.folder.join(MARKER).exists() { Ok(()) } else { Err(absent(&self.folder)) }
+    }
+
+    fn make_folder(&self, folder: &Path) -> Result<()> {
+        // One level after the other below the copy's own folder, which is never made here.
+        let mut path = self.folder.clone();
+        for part in folder.components() {
+            path.push(part);
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(self.failed("make the folder", &path, &cause));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn put_one(&self, root: &Path, name: &str) -> Result<Option<u64>> {
+        self.look()?;
+        let (from, target) = (root.join(name), self.folder.join(name));
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        self.make_folder(folder)?;
+        let mut file = match File::open(&from) {
+            Ok(file) => file,
+            // It was pruned since it was listed.
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(Error::io("read", &from, &cause)),
+        };
+        let folder = self.folder.join(folder);
+        let write = |cause: io::Error| self.failed("write", &target, &cause);
+        let staged = Staged::write(&folder, 0o600, &mut file).map_err(write)?;
+        if !is_what_it_says(name, &staged.mark().sha256.to_string()) {
+            return Err(damaged_source(name));
+        }
+        disk::rename(staged.path(), &target).map_err(write)?;
+        Ok(Some(staged.mark().len))
+    }
+
+    /// The volume's own fault is told as what it is.
+    fn failed(&self, doing: &str, path: &Path, cause: &io::Error) -> Error {
+        match self.look() {
+            Err(gone) => gone.why(cause),
+            Ok(()) => Error::io(doing, path, cause),
+        }
+    }
+}
+
+impl Place for Volume {
+    fn name(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    fn list(&self) -> Result<BTreeMap<String, u64>> {
+        self.look()?;
+        repository_files(&self.folder)
+    }
+
+    fn put(&self, root: &Path, names: &[String], progress: &ProgressSink) -> Result<()> {
+        let size = |name: &String| fs::metadata(root.join(name)).map_or(0, |data| data.len());
+        let total = names.iter().map(size).sum();
+        let mut done = 0;
+        let mut folders = BTreeSet::new();
+        for name in names {
+            if let Some(bytes) = self.put_one(root, name)? {
+                done += bytes;
+                folders.insert(self.folder.join(name).parent().unwrap_or(&self.folder).to_path_buf());
+            }
+            let what = "copying to the external copy".to_owned();
+            progress.report(Progress::Bytes { what, done, total: Some(total) });
+        }
+        for folder in folders {
+            disk::sync_folder(&folder).map_err(|cause| self.failed("flush", &folder, &cause))?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.look()?;
+            let path = self.folder.join(name);
+            match disk::remove_file(&path) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed("remove", &path, &cause));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.look()?;
+        let path = self.folder.join(name);
+        match fs::read(&path) {
+            Ok(content) => Ok(Some(content)),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(self.failed("read", &path, &cause)),
+        }
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        self.make_folder(folder)?;
+        let folder = self.folder.join(folder);
+        Staged::write(&folder, 0o600, &mut &content[..])
+            .and_then(|staged| disk::rename(staged.path(), &path))
+            .and_then(|()| disk::sync_folder(&folder))
+            .map_err(|cause| Error::io("write", &path, &cause))
+    }
+
+    fn fetch(&self, names: &[String], to: &Path, progress: &ProgressSink) -> Result<()> {
+        let total = names.len() as u64;
+        for (done, name) in names.iter().enumerate() {
+            self.look()?;
+            let (from, target) = (self.folder.join(name), to.join(name));
+            let folder = target.parent().unwrap_or(to);
+            crate::paths::create_private_dir(folder)?;
+            let mut file = match File::open(&from) {
+                Ok(file) => file,
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
+                Err(cause) => return Err(self.failed("read", &from, &cause)),
+            };
+            let staged = Staged::write(folder, 0o600, &mut file).context("write", &target)?;
+            disk::rename(staged.path(), &target)
+                .and_then(|()| disk::sync_folder(folder))
+                .context("write", &target)?;
+            let what = "fetching from the external copy".to_owned();
+            progress.report(Progress::Bytes { what, done: done as u64 + 1, total: Some(total) });
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, root: &Path, names: &[String], progress: &ProgressSink) -> Result<Vec<String>> {
+        self.look()?;
+        let damaged = misnamed(&self.folder, names, "reading the external copy", progress)?;
+        let mut all: BTreeSet<_> = damaged.into_iter().collect();
+        if names.iter().any(|name| name == "config") && differs(root, &self.folder)? {
+            all.insert("config".to_owned());
+        }
+        Ok(all.into_iter().collect())
+    }
+}
+
+fn differs(root: &Path, other: &Path) -> Result<bool> {
+    let (ours, theirs) =
+        (sealed::digest_of(&root.join("config"))?, sealed::digest_of(&other.join("config"))?);
+    Ok(ours.is_some() && ours != theirs)
+}
+
+/// Those of the files that are missing or are not what their names say.
+///
+/// # Errors
+/// Never for a file that cannot be read: that one is damaged.
+pub(in crate::backup) fn misnamed(
+    root: &Path,
+    names: &[String],
+    what: &str,
+    progress: &ProgressSink,
+) -> Result<Vec<String>> {
+    use std::sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    };
+    let next = AtomicUsize::new(0);
+    let damaged = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(name) = names.get(at) else { break };
+                    if !is_whole(&root.join(name), name) {
+                        damaged.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+                    }
+                    let total = Some(names.len() as u64);
+                    progress.report(Progress::Bytes { what: what.to_owned(), done: at as u64 + 1, total });
+                }
+            });
+        }
+    });
+    let mut damaged = damaged.into_inner().unwrap_or_else(PoisonError::into_inner);
+    damaged.sort();
+    Ok(damaged)
+}
+
+fn is_whole(path: &Path, name: &str) -> bool {
+    let digest = || -> io::Result<String> {
+        let mut file = File::open(path)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hex(&hash.finalize())),
+                count => hash.update(&buffer[..count]),
+            }
+        }
+    };
+    digest().is_ok_and(|digest| is_what_it_says(name, &digest))
+}
+
+/// Whether a file's digest is its name; `config` has another name.
+pub(super) fn is_what_it_says(name: &str, digest: &str) -> bool {
+    name == "config" || name.rsplit('/').next() == Some(digest)
+}
+
+pub(super) fn damaged_source(name: &str) -> Error {
+    Error::new(Code::BackupDamaged, format!("{name} in the local copy is damaged"))
+        .why("it is not what its name says; it was not copied any further")
+        .remedy("drydock backup verify --heal")
+}
+
+fn foreign(folder: &Path, why: &str) -> Error {
+    Error::new(Code::CopyForeign, format!("{} cannot be the external copy", folder.display()))
+        .why(why)
+        .remedy("drydock settings set backup.external.path FOLDER, an empty one on that volume")
+}
+
+fn absent(folder: &Path) -> Error {
+    Error::new(Code::CopyAbsent, "the volume of the external copy is not there")
+        .why(format!("{} is not the folder that it was", folder.display()))
+        .remedy("plug it in; the copy then catches up by itself")
+}
+
+fn marker_in(folder: &Path) -> Result<Option<Marker>> {
+    sealed::read(&folder.join(MARKER))
+}
+
+/// All files of a repository in a folder, with their sizes.
+pub(in crate::backup) fn repository_files(root: &Path) -> Result<BTreeMap<String, u64>> {
+    let mut files = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(root).min_depth(1).max_depth(3) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(cause) if cause.io_error().is_some_and(|io| io.kind() == io::ErrorKind::NotFound) => continue,
+            Err(cause) => {
+                let path = cause.path().unwrap_or(root).to_path_buf();
+                return Err(Error::io("list", &path, &cause.into()));
+            }
+        };
+        let Ok(below) = entry.path().strip_prefix(root) else { continue };
+        let name = below.to_string_lossy();
+        if entry.file_type().is_file() && crate::backup::ledger::is_repository_file(&name) {
+            let Ok(data) = entry.metadata() else { continue };
+            files.insert(name.into_owned(), data.len());
+        }
+    }
+    Ok(files)
+}
+
+/// Removes what processes left in a repository that were ended in the middle of a write. The caller holds the
+/// repository alone.
+pub(in crate::backup) fn sweep(root: &Path) {
+    for entry in walkdir::WalkDir::new(root).min_depth(1).max_depth(3).into_iter().flatten() {
+        let name = entry.file_name().to_string_lossy();
+        if name.starts_with(".drydock-") && name.ends_with(".tmp") {
+            let path = entry.path();
+            let _ = if entry.file_type().is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+    }
+}
+
+/// Names sorted so that what needs another comes after it.
+pub(super) fn in_order(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
+    names
+}
+
+/// The folder that volumes are mounted in, for a path that is on one by its name.
+///
+/// macOS mounts volumes in `/Volumes`; Linux desktops in `/media/USER` or `/run/media/USER`, people in `/mnt`.
+fn mount_by_name(path: &Path) -> Option<PathBuf> {
+    let parts: Vec<_> = path.components().collect();
+    let depth = match parts.get(1)? {
+        Component::Normal(name) if *name == "Volumes" || *name == "mnt" => 3,
+        Component::Normal(name) if *name == "media" => 4,
+        Component::Normal(name) if *name == "run" && parts.get(2)?.as_os_str() == "media" => 5,
+        _ => return None,
+    };
+    (parts.len() >= depth).then(|| parts[..depth].iter().collect())
+}
+
+/// Whether the volume that a path names is mounted. A path that names none is any folder's.
+fn is_mounted(path: &Path) -> bool {
+    let Some(mount) = mount_by_name(path) else { return true };
+    is_mount_point(&mount)
+}
+
+fn is_mount_point(path: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|data| data.dev());
+    match (device(path), path.parent().map(device)) {
+        (Ok(own), Some(Ok(parent))) => own != parent,
+        _ => false,
+    }
+}
+
+/// The mount point that a folder is below, if that is not the root.
+fn mount_of(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|above| is_mount_point(above)).map(Path::to_path_buf)
+}
+
+/// Other folders beside a mount point: the same volume may be mounted there now.
+fn siblings(mount: &Path) -> Vec<PathBuf> {
+    let Some(parent) = mount.parent() else { return Vec::new() };
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let mut all: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path != mount && path.is_dir()).collect();
+    all.sort();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_known_by_where_systems_mount_them() {
+        let mount = |path: &str| mount_by_name(Path::new(path)).map(|mount| mount.display().to_string());
+        assert_eq!(mount("/Volumes/Time Machine/claude").as_deref(), Some("/Volumes/Time Machine"));
+        assert_eq!(mount("/media/me/disk/x/y").as_deref(), Some("/media/me/disk"));
+        assert_eq!(mount("/run/media/me/disk").as_deref(), Some("/run/media/me/disk"));
+        assert_eq!(mount("/Volumes"), None);
+        assert_eq!(mount("/home/me/copy"), None);
+    }
+
+    #[test]
+    fn an_unplugged_volume_is_not_made_anew_on_the_disk_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let mount = dir.path().join("disk");
+        fs::create_dir(&mount).unwrap();
+        let wanted = mount.join("claude-backups");
+        let (volume, mut known) = Volume::begin(&wanted, "r").unwrap().unwrap();
+        // As if it were a mount point: tests cannot mount everywhere.
+        known.mount = Some(mount.clone());
+        fs::rename(&mount, dir.path().join("disk 1")).unwrap();
+        let error = volume.put(dir.path(), &["config".into()], &ProgressSink::none()).unwrap_err();
+        assert_eq!(error.code(), Code::CopyAbsent);
+        assert!(!mount.exists());
+        // Under its other name it is found.
+        let found = Volume::find(&wanted, &known).unwrap().unwrap();
+        assert_eq!(found.folder(), dir.path().join("disk 1/claude-backups"));
+        fs::create_dir_all(&wanted).unwrap();
+        assert!(Volume::find(&wanted, &known).unwrap().is_some_and(|found| found.folder() != wanted));
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = dir.path().join("photos");
+        fs::create_dir(&wanted).unwrap();
+        fs::write(wanted.join("summer.jpg"), "x").unwrap();
+        assert_eq!(Volume::begin(&wanted, "r").unwrap_err().code(), Code::CopyForeign);
+        assert_eq!(fs::read_dir(&wanted).unwrap().count(), 1);
+        let empty = dir.path().join("empty");
+        Volume::begin(&empty, "r").unwrap().unwrap();
+        assert_eq!(Volume::begin(&empty, "another").unwrap_err().code(), Code::CopyForeign);
+        assert!(Volume::begin(&dir.path().join("no/such/volume"), "r").unwrap().is_none());
+    }
+}

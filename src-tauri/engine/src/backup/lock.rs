@@ -1,0 +1,94 @@
+//! Who may do what with a repository at the same time: many take and read snapshots, or one removes files.
+//!
+//! The system gives a lock back when its process ends, however it ends.
+
+use super::repository::order::Wait;
+use crate::{
+    error_handling::{Code, Error, IoContext, Result},
+    paths::create_private_dir,
+};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A lock, while it lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// So long one waits for the others.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+impl Lock {
+    /// To take and read snapshots.
+    pub(super) fn shared(root: &Path) -> Result<Self> {
+        Self::wait(root, "repository.lock", File::try_lock_shared, PATIENCE)
+    }
+
+    /// To take a snapshot that somebody waits for, or that nobody does.
+    pub(super) fn shared_for(root: &Path, wait: Wait) -> Result<Self> {
+        match wait {
+            Wait::Long => Self::shared(root),
+            Wait::Short => Self::wait(root, "repository.lock", File::try_lock_shared, Duration::from_secs(3)),
+        }
+    }
+
+    /// To remove files, or to put others in their place.
+    pub(super) fn alone(root: &Path) -> Result<Self> {
+        Self::wait(root, "repository.lock", File::try_lock, PATIENCE)
+    }
+
+    /// To write into the ledger.
+    pub(super) fn ledger(root: &Path) -> Result<Self> {
+        Self::wait(root, "ledger.lock", File::try_lock, PATIENCE)
+    }
+
+    /// To remove files if nobody else is at work.
+    pub(super) fn alone_now(root: &Path) -> Result<Option<Self>> {
+        let file = open(root, "repository.lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(cause)) => Err(cause).context("lock", root),
+        }
+    }
+
+    fn wait(
+        root: &Path,
+        name: &str,
+        lock: impl Fn(&File) -> Result<(), TryLockError>,
+        patience: Duration,
+    ) -> Result<Self> {
+        let file = open(root, name)?;
+        let deadline = Instant::now() + patience;
+        loop {
+            match lock(&file) {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::new(
+                        Code::BackupBusy,
+                        "another piece of work on the backups does not end",
+                    )
+                    .why(format!("it has held the repository for {} s", patience.as_secs()))
+                    .remedy("wait for it, or end it, and run the command again"));
+                }
+                Err(TryLockError::Error(cause)) => return Err(cause).context("lock", root),
+            }
+        }
+    }
+}
+
+fn open(root: &Path, name: &str) -> Result<File> {
+    let folder = root.join("drydock");
+    create_private_dir(&folder)?;
+    let path = folder.join(name);
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).context("open", &path)
+}

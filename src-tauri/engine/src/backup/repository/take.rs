@@ -1,0 +1,240 @@
+//! Taking a snapshot.
+
+use super::{
+    archived::Archive,
+    open::{Ids, LaterFull, Way, failed},
+    order::{Reading, Take, Taken},
+    source::Source,
+};
+use crate::{
+    backup::{
+        ledger::{Event, Ledger},
+        lock::Lock,
+        sealed,
+        snapshot::{DamagedDocument, Reason, Snapshot, SnapshotId},
+    },
+    error_handling::{Code, Error, IoContext, Result},
+};
+use chrono::{DateTime, Utc};
+use rustic_core::{
+    BackupOptions, ParentOptions, ProgressBars, SnapshotGroupCriterion, SnapshotOptions,
+    repofile::SnapshotFile,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::PoisonError,
+    time::SystemTime,
+};
+
+/// All snapshots of Drydock's have it, so that restic's own can be told from them.
+const LABEL: &str = "drydock";
+/// A file that is cut while it is read is read again so often.
+const TRIES: usize = 3;
+
+/// What a snapshot says of itself beyond what restic has a place for.
+#[derive(Default, Serialize, Deserialize)]
+struct Remarks {
+    #[serde(default)]
+    damaged: Vec<DamagedDocument>,
+}
+
+/// Takes a snapshot, and again when a file of it was cut while it was read.
+pub(super) fn take(way: &Way, take: &Take, progress: &(impl ProgressBars + Clone)) -> Result<Taken> {
+    let _lock = Lock::shared_for(&way.root, take.wait)?;
+    let mut taken = take_once(way, take, progress.clone())?;
+    for _ in 1..TRIES {
+        let Taken::New { snapshot } = &taken else { break };
+        if snapshot.unread.is_empty() {
+            break;
+        }
+        taken = take_once(way, take, progress.clone())?;
+    }
+    Ok(taken)
+}
+
+fn take_once(way: &Way, take: &Take, progress: impl ProgressBars) -> Result<Taken> {
+    let now = SystemTime::now();
+    let mut source = Source::list(&take.origin, now).context("list", &take.origin.claude_dir)?;
+    let repository = way.open(progress)?;
+    let before = match take.reading {
+        Reading::Changed => latest(&repository, &way.root)?,
+        Reading::Everything => None,
+    };
+    let repository = repository
+        .to_indexed_ids()
+        .map_err(|cause| failed("the index of the backups cannot be read", &cause))?;
+    let seen = Seen::file(&way.root);
+    if let Some(before) = &before {
+        note_lost(&repository, before, &mut source);
+        let stored = archive(way, &repository, before, &source, &seen, take.archive)
+            .map_err(|cause| failed("the archive of the last snapshot cannot be read", &cause))?;
+        source.add_stored(stored);
+    }
+    let saved = repository
+        .archive(&options(before.as_ref()), &source, described(take.reason, &source)?, &[PathBuf::from("/")])
+        .map_err(|cause| failed("the snapshot could not be taken", &cause))?;
+    let unread = std::mem::take(&mut *source.unread.lock().unwrap_or_else(PoisonError::into_inner));
+    seen.keep(&source.conversations)?;
+    if saved.id.is_null()
+        && let Some(before) = before
+    {
+        return Ok(Taken::Unchanged { snapshot: id_of(&before)?, damaged: source.damaged });
+    }
+    let snapshot = Snapshot { unread, ..read(&saved)? };
+    record(&way.root, &snapshot)?;
+    Ok(Taken::New { snapshot })
+}
+
+/// The newest snapshot, by the ledger or, if that cannot tell, by looking at all.
+fn latest(repository: &super::open::Opened, root: &Path) -> Result<Option<SnapshotFile>> {
+    let ledger = Ledger::read(&Ledger::file(root)).unwrap_or_default();
+    let known = ledger.snapshots.iter().filter(|(_, known)| !known.forgotten);
+    if let Some((id, _)) = known.max_by_key(|(_, known)| known.made)
+        && let Ok(id) = id.as_str().parse::<rustic_core::repofile::SnapshotId>()
+        && let Ok(mut found) = repository.get_file::<SnapshotFile>(&id)
+    {
+        found.id = id;
+        return Ok(Some(found));
+    }
+    let all = all(repository)?;
+    Ok(all.into_iter().max_by(|a, b| a.time.cmp(&b.time)))
+}
+
+/// What every home has and this one has lost since the last snapshot is damage, not a choice.
+fn note_lost(repository: &Ids, before: &SnapshotFile, source: &mut Source) {
+    for name in [super::source::CLAUDE, super::source::STATE] {
+        let had = || repository.node_from_path(before.tree, Path::new(name)).is_ok();
+        if !source.has(name) && had() {
+            source.damaged.push(DamagedDocument { name: name.to_owned(), fault: "it is missing".to_owned() });
+        }
+    }
+}
+
+fn archive(
+    way: &Way,
+    repository: &Ids,
+    before: &SnapshotFile,
+    source: &Source,
+    seen: &Seen,
+    limit: u64,
+) -> rustic_core::RusticResult<Vec<super::source::Entry>> {
+    let present: HashSet<&str> = source.conversations.iter().map(String::as_str).collect();
+    let mut archive = Archive::carried(repository, before.tree, &present)?;
+    let names = match seen.read() {
+        Some(names) => names,
+        // It was lost: the snapshot itself says what there was.
+        None => super::browse::conversations(repository, before.tree)?,
+    };
+    archive.add_gone(repository, before.tree, &names, &present);
+    archive.limit(limit);
+    if archive.is_empty() { Ok(Vec::new()) } else { Ok(archive.entries(&LaterFull::of(way))) }
+}
+
+fn options(before: Option<&SnapshotFile>) -> BackupOptions {
+    let parents = before.map(|before| before.id.to_hex().as_str().to_owned()).into_iter().collect::<Vec<_>>();
+    let parent = ParentOptions::default()
+        .group_by(SnapshotGroupCriterion::new().label(true))
+        .force(parents.is_empty())
+        .parents(parents)
+        .skip_if_unchanged(true);
+    BackupOptions::default().parent_opts(parent)
+}
+
+fn described(reason: Reason, source: &Source) -> Result<SnapshotFile> {
+    let remarks = Remarks { damaged: source.damaged.clone() };
+    let description = serde_json::to_string(&remarks)
+        .map_err(|cause| Error::new(Code::Internal, "a snapshot could not be described").why(cause))?;
+    let mut options = SnapshotOptions::default()
+        .label(LABEL.to_owned())
+        // The command's own arguments have no business there.
+        .command("drydock".to_owned())
+        .description(description)
+        .add_tags(reason.word())
+        .map_err(|cause| failed("the snapshot could not be described", &cause))?;
+    if !source.damaged.is_empty() {
+        options = options
+            .add_tags("damaged")
+            .map_err(|cause| failed("the snapshot could not be described", &cause))?;
+    }
+    SnapshotFile::from_options(&options)
+        .map_err(|cause| failed("the snapshot could not be described", &cause))
+}
+
+/// Writes a snapshot into the ledger.
+fn record(root: &Path, snapshot: &Snapshot) -> Result<()> {
+    let _ledger = Lock::ledger(root)?;
+    let file = Ledger::file(root);
+    let event =
+        Event::Made { snapshot: snapshot.id.clone(), reason: snapshot.reason, good: snapshot.is_good() };
+    Ledger::read(&file)?.add(&file, snapshot.time, vec![event])
+}
+
+/// All snapshots of a repository, the oldest first.
+pub(super) fn list(way: &Way) -> Result<Vec<Snapshot>> {
+    let mut all: Vec<_> =
+        all(&way.open(rustic_core::NoProgressBars)?)?.iter().map(read).collect::<Result<_>>()?;
+    all.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| a.id.cmp(&b.id)));
+    Ok(all)
+}
+
+/// Reads all snapshots of Drydock's.
+pub(super) fn all(repository: &super::open::Opened) -> Result<Vec<SnapshotFile>> {
+    let all =
+        repository.get_all_snapshots().map_err(|cause| failed("a snapshot's file cannot be read", &cause))?;
+    Ok(all.into_iter().filter(|snapshot| snapshot.label == LABEL).collect())
+}
+
+pub(super) fn id_of(snapshot: &SnapshotFile) -> Result<SnapshotId> {
+    snapshot.id.to_hex().as_str().parse()
+}
+
+/// A snapshot in Drydock's words.
+pub(super) fn read(file: &SnapshotFile) -> Result<Snapshot> {
+    let reason = [Reason::Scheduled, Reason::Change, Reason::PreSync, Reason::PreRecovery]
+        .into_iter()
+        .find(|reason| file.tags.contains(reason.word()))
+        .unwrap_or(Reason::Manual);
+    let remarks: Remarks =
+        file.description.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let summary = file.summary.clone().unwrap_or_default();
+    let time = file.time.timestamp();
+    Ok(Snapshot {
+        id: id_of(file)?,
+        time: DateTime::from_timestamp(
+            time.as_second(),
+            u32::try_from(time.subsec_nanosecond()).unwrap_or_default(),
+        )
+        .unwrap_or_else(Utc::now),
+        reason,
+        files: summary.total_files_processed,
+        bytes: summary.total_bytes_processed,
+        new: summary.files_new,
+        changed: summary.files_changed,
+        added: summary.data_added_packed,
+        damaged: remarks.damaged,
+        unread: Vec::new(),
+    })
+}
+
+/// The names of all conversations' files that the last snapshot has, so that what is gone is found without
+/// reading that snapshot. It can be lost: it is then read out of the snapshot.
+struct Seen(PathBuf);
+
+impl Seen {
+    fn file(root: &Path) -> Self {
+        Self(root.join("drydock/seen.json"))
+    }
+
+    fn read(&self) -> Option<Vec<String>> {
+        sealed::read(&self.0).ok().flatten()
+    }
+
+    fn keep(&self, names: &Vec<String>) -> Result<()> {
+        if self.read().as_ref() == Some(names) {
+            return Ok(());
+        }
+        sealed::write(&self.0, names)
+    }
+}

@@ -1,0 +1,248 @@
+//! The repository's process.
+//!
+//! All work on a repository happens in a process of its own: a damaged pack can make the library panic, an
+//! unfinished piece of work can be ended at any time, and its memory is given back. The process is this
+//! program itself, started again with one argument; its order, with the key in it, comes by standard input.
+
+use super::{
+    browse, check, open,
+    open::Way,
+    order::{Order, Unlocked, Work},
+    prune, restore, take,
+};
+use crate::{
+    error_handling::{Code, Error, Result},
+    keychain::{Sensitive, forbid_core_dumps},
+    program::without_keys,
+    progress::{Progress, ProgressSink},
+};
+use rustic_core::{Progress as Bar, ProgressBars, ProgressType, RusticProgress};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    collections::VecDeque,
+    env,
+    io::{self, BufRead, BufReader, Read, Write},
+    path::PathBuf,
+    process::{ExitCode, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The argument that makes a program of Drydock's the repository's process.
+pub const WORKER_ARGUMENT: &str = "backup-repository";
+
+/// A line of its standard output.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Told {
+    Progress { what: String, done: u64, total: Option<u64> },
+    Done(serde_json::Value),
+    Failed(Error),
+}
+
+/// Does the work if this process was started for it; every program of Drydock's asks that first.
+#[must_use]
+pub fn serve_if_asked() -> Option<ExitCode> {
+    if env::args_os().nth(1)? != WORKER_ARGUMENT {
+        return None;
+    }
+    forbid_core_dumps();
+    let told = match read_order().and_then(|order| work(&order, &ProgressLines)) {
+        Ok(answer) => Told::Done(answer),
+        Err(error) => Told::Failed(error),
+    };
+    tell(&told);
+    Some(ExitCode::SUCCESS)
+}
+
+fn read_order() -> Result<Order> {
+    let mut text = Vec::new();
+    io::stdin().read_to_end(&mut text).ok().and_then(|_| serde_json::from_slice(&text).ok()).ok_or_else(
+        || {
+            Error::new(Code::Usage, format!("`{WORKER_ARGUMENT}` is for Drydock itself"))
+                .remedy("drydock backup --help")
+        },
+    )
+}
+
+fn tell(told: &Told) {
+    if let Ok(mut line) = serde_json::to_vec(told) {
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        // Nobody is there to hear it when the caller is gone.
+        let _ = out.write_all(&line).and_then(|()| out.flush());
+    }
+}
+
+/// Does one piece of work in this process.
+pub(super) fn work(order: &Order, progress: &(impl ProgressBars + Clone)) -> Result<serde_json::Value> {
+    let way = || {
+        let master = order
+            .master
+            .clone()
+            .ok_or_else(|| Error::new(Code::BackupKey, "the key of the backups is missing"))?;
+        Ok::<_, Error>(Way { root: order.root.clone(), master: Sensitive::new(master) })
+    };
+    let unlocked = |(master, repository): (Sensitive<String>, String)| Unlocked {
+        master: master.reveal().clone(),
+        repository,
+    };
+    let bars = progress.clone();
+    match &order.work {
+        Work::Begin { code } => answer(&unlocked(open::begin(&order.root, code)?)),
+        Work::Unlock { code } => answer(&unlocked(open::unlock(&order.root, code)?)),
+        Work::AddKey { code } => answer(&open::add_key(&way()?, code)?),
+        Work::Take(wanted) => answer(&take::take(&way()?, wanted, &bars)?),
+        Work::List => answer(&take::list(&way()?)?),
+        Work::Check { read } => answer(&check::check(&way()?, *read, bars)?),
+        Work::Documents { snapshot } => answer(&check::documents(&way()?, snapshot)?),
+        Work::Browse { snapshot, folder } => answer(&browse::browse(&way()?, snapshot, folder)?),
+        Work::Find { text } => answer(&browse::find(&way()?, text, bars)?),
+        Work::Restore { snapshot, paths, to } => {
+            answer(&restore::restore(&way()?, snapshot, paths, to, bars)?)
+        }
+        Work::Prune { retention, now, deed } => {
+            answer(&prune::prune(&way()?, *retention, *now, *deed, bars)?)
+        }
+        Work::RepairIndex => answer(&prune::repair_index(&way()?)?),
+    }
+}
+
+fn answer(value: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value)
+        .map_err(|cause| Error::new(Code::Internal, "an answer could not be written down").why(cause))
+}
+
+/// Has a piece of work done by a process of its own. Blocking.
+pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &ProgressSink) -> Result<T> {
+    let unreadable =
+        |cause: serde_json::Error| Error::new(Code::Internal, "an answer was not understood").why(cause);
+    if cfg!(test) {
+        // The test program is nobody's repository process.
+        return work(order, &rustic_core::NoProgressBars)
+            .and_then(|value| serde_json::from_value(value).map_err(unreadable));
+    }
+    let not_started = |cause: io::Error| {
+        Error::new(Code::Internal, "the repository's process could not be started").why(cause)
+    };
+    let mut child = without_keys(own_program()?)
+        .arg(WORKER_ARGUMENT)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(not_started)?;
+    let text = Sensitive::new(serde_json::to_vec(order).map_err(unreadable)?);
+    if let Some(mut input) = child.stdin.take() {
+        // One that ended already says why by its exit code.
+        let _ = input.write_all(text.reveal());
+    }
+    let errors = child.stderr.take().map(|errors| thread::spawn(move || last_lines(errors)));
+    let mut told = None;
+    for line in
+        child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok)
+    {
+        match serde_json::from_str(&line) {
+            Ok(Told::Progress { what, done, total }) => {
+                progress.report(Progress::Bytes { what, done, total });
+            }
+            Ok(done) => told = Some(done),
+            Err(cause) => tracing::debug!(%cause, "the repository's process told something strange"),
+        }
+    }
+    let status = child.wait().map_err(not_started)?;
+    let lines = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
+    match told {
+        Some(Told::Done(value)) => serde_json::from_value(value).map_err(unreadable),
+        Some(Told::Failed(error)) => Err(error),
+        _ => {
+            let mut error = Error::new(Code::BackupRepository, "work on the backups stopped in the middle")
+                .why(format!("its process ended with {status}"));
+            for line in lines {
+                error = error.why(line);
+            }
+            Err(error.remedy("drydock backup verify"))
+        }
+    }
+}
+
+fn own_program() -> Result<PathBuf> {
+    env::current_exe()
+        .map_err(|cause| Error::new(Code::Internal, "Drydock cannot find its own program").why(cause))
+}
+
+/// The last words of a process.
+fn last_lines(errors: impl Read) -> Vec<String> {
+    const KEPT: usize = 5;
+    let mut lines = VecDeque::new();
+    for line in BufReader::new(errors).lines().map_while(io::Result::ok) {
+        tracing::debug!(%line, "the repository's process");
+        lines.push_back(line);
+        if lines.len() > KEPT {
+            lines.pop_front();
+        }
+    }
+    lines.into()
+}
+
+/// Progress as lines of standard output.
+#[derive(Debug, Clone)]
+struct ProgressLines;
+
+impl ProgressBars for ProgressLines {
+    fn progress(&self, kind: ProgressType, prefix: &str) -> Bar {
+        match kind {
+            ProgressType::Spinner => Bar::hidden(),
+            ProgressType::Counter | ProgressType::Bytes => Bar::new(ProgressLine {
+                what: Mutex::new(prefix.to_owned()),
+                done: AtomicU64::new(0),
+                total: AtomicU64::new(0),
+                told: Mutex::new(Instant::now()),
+            }),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ProgressLine {
+    what: Mutex<String>,
+    done: AtomicU64,
+    total: AtomicU64,
+    told: Mutex<Instant>,
+}
+
+impl ProgressLine {
+    const OFTEN: Duration = Duration::from_millis(200);
+}
+
+impl RusticProgress for ProgressLine {
+    fn is_hidden(&self) -> bool {
+        false
+    }
+
+    fn set_length(&self, length: u64) {
+        self.total.store(length, Ordering::Relaxed);
+    }
+
+    fn set_title(&self, title: &str) {
+        title.clone_into(&mut self.what.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn inc(&self, more: u64) {
+        let done = self.done.fetch_add(more, Ordering::Relaxed) + more;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() < Self::OFTEN {
+            return;
+        }
+        *told = Instant::now();
+        let total = Some(self.total.load(Ordering::Relaxed)).filter(|total| *total > 0);
+        let what = self.what.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tell(&Told::Progress { what, done, total });
+    }
+
+    fn finish(&self) {}
+}

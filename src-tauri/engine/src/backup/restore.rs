@@ -1,0 +1,189 @@
+//! Bringing files of a snapshot back: into a folder beside its target first, compared there, and then put in
+//! their place in one step.
+
+use super::{Backups, repository::Restored, snapshot::SnapshotId};
+use crate::{
+    error_handling::{Code, Error, IoContext, Result},
+    paths::create_private_dir,
+    progress::ProgressSink,
+};
+use drydock_inside::{Before, Placed, Staged, disk, place};
+use rustix::process::{Pid, test_kill_process};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// What came back to the host home.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct BroughtBack {
+    /// Files that are in their place again.
+    pub back: Vec<PathBuf>,
+    /// Files that stay as they are, since something is there.
+    pub there: Vec<PathBuf>,
+}
+
+impl Backups {
+    /// Restores `paths` of a snapshot, or all of it, into `to`: a folder that is empty or not there yet. It
+    /// has either everything or nothing.
+    ///
+    /// # Errors
+    /// [`Code::RestoreTarget`] when `to` holds something; [`Code::BackupIncomplete`] when a file cannot be
+    /// brought back and `damaged` is [`IfDamaged::Refuse`].
+    pub fn restore(
+        &self,
+        snapshot: &SnapshotId,
+        paths: &[PathBuf],
+        to: &Path,
+        damaged: IfDamaged,
+        progress: &ProgressSink,
+    ) -> Result<Restored> {
+        refuse_full(to)?;
+        let key = self.existing()?;
+        let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !parent.is_dir() {
+            return Err(Error::new(Code::RestoreTarget, format!("{} is not a folder", parent.display()))
+                .remedy("make it first"));
+        }
+        let staging = Staging::beside(parent)?;
+        let restored = self.restore_into(&self.root, &key, snapshot, paths, &staging.path, progress)?;
+        if !restored.failed.is_empty() && damaged == IfDamaged::Refuse {
+            return Err(incomplete(&restored));
+        }
+        disk::rename(&staging.path, to)
+            .and_then(|()| disk::sync_folder(parent))
+            .context("put in its place", to)?;
+        Ok(restored)
+    }
+
+    /// Brings files of a snapshot back to where they were in the host home, where nothing is there now. What
+    /// comes back counts as written now: Claude Code would delete an old conversation again.
+    ///
+    /// # Errors
+    /// As [`Backups::restore`].
+    pub fn bring_back(
+        &self,
+        snapshot: &SnapshotId,
+        paths: &[PathBuf],
+        progress: &ProgressSink,
+    ) -> Result<BroughtBack> {
+        let key = self.existing()?;
+        create_private_dir(&self.locations.claude_dir)?;
+        let staging = Staging::beside(&self.locations.claude_dir)?;
+        let restored = self.restore_into(&self.root, &key, snapshot, paths, &staging.path, progress)?;
+        if !restored.failed.is_empty() {
+            return Err(incomplete(&restored));
+        }
+        let mut brought = BroughtBack::default();
+        for entry in walkdir::WalkDir::new(&staging.path).sort_by_file_name().into_iter().flatten() {
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            let Ok(name) = entry.path().strip_prefix(&staging.path) else { continue };
+            let Some(target) = self.place_of(name) else { continue };
+            let folder = target.parent().unwrap_or(&self.locations.home);
+            create_private_dir(folder)?;
+            let mut file = File::open(entry.path()).context("read", entry.path())?;
+            let staged = Staged::write(folder, 0o600, &mut file).context("write", &target)?;
+            match place(staged, &target, Before::Nothing).context("write", &target)? {
+                Placed::Done { .. } => {
+                    let now = SystemTime::now();
+                    File::open(&target)
+                        .and_then(|file| file.set_modified(now))
+                        .context("set the time of", &target)?;
+                    brought.back.push(target);
+                }
+                Placed::Surprise { .. } => brought.there.push(target),
+            }
+        }
+        Ok(brought)
+    }
+
+    /// Where a file of a snapshot belongs in the host home.
+    fn place_of(&self, name: &Path) -> Option<PathBuf> {
+        if name == Path::new(".claude.json") {
+            return Some(self.locations.claude_json.clone());
+        }
+        let below = name.strip_prefix(".claude").or_else(|_| name.strip_prefix("archive")).ok()?;
+        Some(self.locations.claude_dir.join(below))
+    }
+}
+
+/// What happens when a file of a snapshot cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfDamaged {
+    /// Nothing is restored.
+    Refuse,
+    /// The others are.
+    LeaveOut,
+}
+
+fn incomplete(restored: &Restored) -> Error {
+    let count = restored.failed.len();
+    let mut error = Error::new(
+        Code::BackupIncomplete,
+        format!("{count} files of the snapshot could not be brought back"),
+    );
+    for failed in restored.failed.iter().take(3) {
+        error = error.why(format!("{}: {}", failed.path.display(), failed.why));
+    }
+    error.remedy("drydock backup verify --heal").remedy("add --partial to bring back the others")
+}
+
+fn refuse_full(to: &Path) -> Result<()> {
+    let refused = |why: &str| {
+        Err(Error::new(Code::RestoreTarget, format!("nothing can be restored into {}", to.display()))
+            .why(why)
+            .remedy("choose a folder that is empty or not there yet"))
+    };
+    match fs::read_dir(to) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) => refused("it holds files already"),
+            None => Ok(()),
+        },
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => refused("it is not a folder"),
+        Err(cause) => Err(Error::io("look into", to, &cause)),
+    }
+}
+
+/// A folder to restore into. It goes with this value, unless it was put in its place; that of a process that
+/// was ended goes with the next one.
+pub(super) struct Staging {
+    pub(super) path: PathBuf,
+}
+
+impl Staging {
+    const PREFIX: &str = ".drydock-restore-";
+
+    pub(super) fn beside(parent: &Path) -> Result<Self> {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            if is_left(&entry.file_name().to_string_lossy()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        let prefix = format!("{}{}-", Self::PREFIX, std::process::id());
+        let made = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".tmp")
+            .tempdir_in(parent)
+            .context("make a folder in", parent)?;
+        Ok(Self { path: made.keep() })
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // It is not there any more when it was put in its place.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Whether a folder is of a process that is not there any more.
+fn is_left(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(Staging::PREFIX) else { return false };
+    let pid = rest.split('-').next().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}

@@ -1,0 +1,146 @@
+//! Looking over the external and the cloud copy.
+
+use super::{Depth, Fault, Heal, PARTS, SMALL, Seen, belongs_to, heal::mended_from};
+use crate::{
+    backup::{
+        Backups,
+        copies::{Place, rank, repository_files},
+        ledger::Ledger,
+        repository::order::{Checked, ReadBack, Work},
+        snapshot::CopyName,
+        state::State,
+    },
+    error_handling::Result,
+    progress::ProgressSink,
+};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Backups {
+    /// Looks at another copy's files, each against its own name and the local one's. `None` when the copy is
+    /// not set up.
+    pub(super) fn verify_elsewhere(
+        &self,
+        copy: CopyName,
+        depth: Depth,
+        heal: Heal,
+        now: DateTime<Utc>,
+        progress: &ProgressSink,
+    ) -> Result<Option<Seen>> {
+        let Some(place) = self.place(copy)? else { return Ok(None) };
+        let mut seen = self.look_elsewhere(copy, &*place, depth, progress)?;
+        if seen.faults.is_empty() || heal == Heal::No {
+            return Ok(Some(seen));
+        }
+        // From the local copy, whose files are compared with their names on the way.
+        let ours = repository_files(&self.root)?;
+        let mut names: Vec<_> = seen
+            .faults
+            .iter()
+            .map(|fault| fault.file.clone())
+            .filter(|name| ours.contains_key(name))
+            .collect();
+        names.sort_by_key(|name| rank(name));
+        place.put(&self.root, &names, progress)?;
+        self.mirror(copy, now, progress)?;
+        let again = self.look_elsewhere(copy, &*place, depth, progress)?;
+        let open: BTreeSet<_> = again.faults.iter().map(|fault| fault.file.clone()).collect();
+        for fault in &mut seen.faults {
+            if !open.contains(&fault.file) {
+                *fault = mended_from(CopyName::Local, &fault.file, &fault.what);
+            }
+        }
+        let known: BTreeSet<_> = seen.faults.iter().map(|fault| fault.file.clone()).collect();
+        let new = again.faults.into_iter().filter(|fault| !known.contains(&fault.file));
+        Ok(Some(Seen {
+            faults: seen.faults.into_iter().chain(new).collect(),
+            ..again_without(seen.newest, again.files, again.bytes)
+        }))
+    }
+
+    fn look_elsewhere(
+        &self,
+        copy: CopyName,
+        place: &dyn Place,
+        depth: Depth,
+        progress: &ProgressSink,
+    ) -> Result<Seen> {
+        let state = State::read(&self.locations).unwrap_or_default().copy(copy);
+        let theirs = place.list()?;
+        let ours = repository_files(&self.root)?;
+        let small = copy == CopyName::External && theirs.values().sum::<u64>() < SMALL;
+        let everything = depth == Depth::Everything || small;
+        let part = state.part % PARTS;
+        let names: Vec<_> = theirs
+            .keys()
+            // What waits to be removed has no local file to compare with.
+            .filter(|name| copy == CopyName::External || ours.contains_key(*name))
+            .filter(|name| everything || !name.starts_with("data/") || belongs_to(name, part))
+            .cloned()
+            .collect();
+        let mut seen = Seen { newest: state.newest.map(|(id, _)| id), ..Seen::default() };
+        seen.files = names.len() as u64;
+        seen.bytes = names.iter().filter_map(|name| theirs.get(name)).sum();
+        for name in place.damaged(&self.root, &names, progress)? {
+            seen.faults.push(Fault::of(name, "its content is not what it should be"));
+        }
+        self.look_for_missing(&ours, &theirs, &mut seen);
+        if copy == CopyName::External {
+            self.look_at_structure_of(place, &mut seen, progress)?;
+        }
+        Ok(seen)
+    }
+
+    /// A copy that has the newest snapshot has to have everything.
+    fn look_for_missing(
+        &self,
+        ours: &BTreeMap<String, u64>,
+        theirs: &BTreeMap<String, u64>,
+        seen: &mut Seen,
+    ) {
+        let ledger = Ledger::read(&Ledger::file(&self.root)).unwrap_or_default();
+        let newest =
+            ledger.snapshots.iter().filter(|(_, known)| !known.forgotten).max_by_key(|(_, known)| known.made);
+        let Some((newest, _)) = newest else { return };
+        if seen.newest.as_ref() != Some(newest) {
+            return;
+        }
+        for name in ours.keys().filter(|name| !theirs.contains_key(*name)) {
+            seen.faults.push(Fault::of(name, "it is missing"));
+        }
+    }
+
+    fn look_at_structure_of(
+        &self,
+        place: &dyn Place,
+        seen: &mut Seen,
+        progress: &ProgressSink,
+    ) -> Result<()> {
+        let Some(volume) = self.volume()? else { return Ok(()) };
+        debug_assert_eq!(place.name(), volume.name());
+        let key = self.existing()?;
+        let work = Work::Check { read: ReadBack::Structure };
+        match self.work_in::<Checked>(volume.folder(), &key, work, progress) {
+            Ok(checked) => {
+                for name in checked.missing {
+                    if !seen.faults.iter().any(|fault| fault.file == name) {
+                        seen.faults.push(Fault::of(name, "the pack is missing"));
+                    }
+                }
+                if seen.faults.is_empty() {
+                    seen.faults
+                        .extend(checked.faults.into_iter().map(|fault| Fault::of("repository", fault)));
+                }
+            }
+            Err(error) if seen.faults.is_empty() => {
+                seen.faults.push(Fault::of("repository", error.to_string()));
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn again_without(newest: Option<crate::backup::SnapshotId>, files: u64, bytes: u64) -> Seen {
+    Seen { newest, files, bytes, ..Seen::default() }
+}

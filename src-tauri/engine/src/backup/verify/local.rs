@@ -1,0 +1,265 @@
+//! Looking over the local copy.
+
+use super::{Depth, Fault, Heal, SMALL, Seen, belongs_to};
+use crate::{
+    backup::{
+        Backups,
+        copies::{MARKER, Marker, Place, misnamed, repository_files, sweep},
+        ledger::{Event, Ledger},
+        lock::Lock,
+        repository::order::{Checked, Documents, ReadBack, Work},
+        sealed,
+        snapshot::{CopyName, SnapshotId},
+        state::State,
+    },
+    container::hex,
+    error_handling::{Code, Result},
+    progress::ProgressSink,
+};
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::SystemTime,
+};
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) seen: Seen,
+    /// Files that are missing or are not what their names say.
+    pub(super) files: Vec<String>,
+    /// Whether the rest cannot be told before those are mended.
+    pub(super) structure: Vec<String>,
+    /// Drydock's own files that are damaged.
+    pub(super) own: BTreeSet<OwnFile>,
+}
+
+/// A file of Drydock's own that belongs to the local copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OwnFile {
+    State,
+    Ledger,
+    Marker,
+    SeenList,
+}
+
+impl Findings {
+    pub(super) fn is_whole(&self) -> bool {
+        self.seen.faults.is_empty()
+    }
+}
+
+impl Backups {
+    pub(super) fn verify_local(
+        &self,
+        depth: Depth,
+        heal: Heal,
+        now: DateTime<Utc>,
+        progress: &ProgressSink,
+    ) -> Result<Seen> {
+        let found = self.look_at_local(depth, progress)?;
+        if found.is_whole() || heal == Heal::No {
+            return Ok(found.seen);
+        }
+        self.heal_local(found, depth, now, progress)
+    }
+
+    /// Looks at everything; what is wrong is a finding and no error.
+    pub(super) fn look_at_local(&self, depth: Depth, progress: &ProgressSink) -> Result<Findings> {
+        if let Some(_alone) = Lock::alone_now(&self.root)? {
+            sweep(&self.root);
+        }
+        let mut found = Findings::default();
+        let state = match State::read(&self.locations) {
+            Ok(state) => state,
+            Err(error) => {
+                found.own.insert(OwnFile::State);
+                let file = State::file(&self.locations).display().to_string();
+                found.seen.faults.push(Fault::of(file, error.message()));
+                State::default()
+            }
+        };
+        if state.repository.is_none()
+            && !found.own.contains(&OwnFile::State)
+            && !self.root.join("config").exists()
+        {
+            // As whoever asks for a backup is told.
+            self.existing()?;
+        }
+        let ledger = self.look_at_ledger(&state, &mut found);
+        self.look_at_own_files(&state, &ledger, &mut found);
+        self.look_at_names(&state, &ledger, depth, &mut found, progress)?;
+        self.look_at_structure(&ledger, depth, &mut found, progress);
+        Ok(found)
+    }
+
+    fn look_at_ledger(&self, state: &State, found: &mut Findings) -> Ledger {
+        let file = Ledger::file(&self.root);
+        let fault = match Ledger::read(&file) {
+            Ok(ledger) if ledger.has(&state.head) => return ledger,
+            Ok(_) => "records at its end are missing".to_owned(),
+            Err(error) => error.causes().join("; "),
+        };
+        found.own.insert(OwnFile::Ledger);
+        found.seen.faults.push(Fault::of("drydock/ledger.jsonl", fault));
+        Ledger::default()
+    }
+
+    fn look_at_own_files(&self, state: &State, ledger: &Ledger, found: &mut Findings) {
+        if !sealed::read::<Marker>(&self.root.join(MARKER)).is_ok_and(|marker| marker.is_some()) {
+            found.own.insert(OwnFile::Marker);
+            found.seen.faults.push(Fault::of(MARKER, "it is missing or damaged"));
+        }
+        // A list that is not there is made again; one that is wrong would be believed.
+        if sealed::read::<Vec<String>>(&self.root.join("drydock/seen.json")).is_err() {
+            found.own.insert(OwnFile::SeenList);
+            found.seen.faults.push(Fault::of("drydock/seen.json", "it is damaged"));
+        }
+        let known = state.config.as_ref().map(|config| hex(&Sha256::digest(config)));
+        if let Some(wanted) = ledger.config.clone().or(known)
+            && sealed::digest_of(&self.root.join("config")).ok().flatten().as_ref() != Some(&wanted)
+        {
+            found.files.push("config".to_owned());
+            found.seen.faults.push(Fault::of("config", "it is missing or not what was written"));
+        }
+    }
+
+    /// Reads files back and compares them with their names, which are their digests.
+    fn look_at_names(
+        &self,
+        state: &State,
+        ledger: &Ledger,
+        depth: Depth,
+        found: &mut Findings,
+        progress: &ProgressSink,
+    ) -> Result<()> {
+        let _lock = Lock::shared(&self.root)?;
+        let all = repository_files(&self.root)?;
+        let local = state.copy(CopyName::Local);
+        let since = local.verified.map(|verified| SystemTime::from(verified.at));
+        let everything = depth == Depth::Everything || all.values().sum::<u64>() < SMALL;
+        let is_new = |name: &str| {
+            let written = fs::metadata(self.root.join(name)).and_then(|data| data.modified());
+            since.is_none_or(|since| written.is_ok_and(|written| written >= since))
+        };
+        let names: Vec<_> = all
+            .keys()
+            .filter(|name| {
+                everything || !name.starts_with("data/") || belongs_to(name, local.part) || is_new(name)
+            })
+            .cloned()
+            .collect();
+        found.seen.files = names.len() as u64;
+        found.seen.bytes = names.iter().filter_map(|name| all.get(name)).sum();
+        for name in misnamed(&self.root, &names, "reading the local copy", progress)? {
+            found.seen.faults.push(Fault::of(&name, "its content is not what its name says"));
+            found.files.push(name);
+        }
+        for id in ledger.expected() {
+            let name = format!("snapshots/{}", id.as_str());
+            if !all.contains_key(&name) {
+                found.seen.faults.push(Fault::of(&name, "the snapshot is missing"));
+                found.files.push(name);
+            }
+        }
+        if !all.keys().any(|name| name.starts_with("keys/")) {
+            found.seen.faults.push(Fault::of("keys", "the key file for the recovery code is missing"));
+            found.files.push("keys".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether everything is there that the snapshots need, and whether the newest one's documents parse.
+    fn look_at_structure(
+        &self,
+        ledger: &Ledger,
+        depth: Depth,
+        found: &mut Findings,
+        progress: &ProgressSink,
+    ) {
+        let read = match depth {
+            Depth::Everything => ReadBack::Everything,
+            Depth::Part => ReadBack::Structure,
+        };
+        let checked: Checked = match self.work(Work::Check { read }, progress) {
+            Ok(checked) => checked,
+            Err(error) => {
+                found.structure.push(error.to_string());
+                // What is behind it is named already, in most cases.
+                if found.is_whole() {
+                    found.seen.faults.push(Fault::of("repository", error.to_string()));
+                }
+                return;
+            }
+        };
+        for name in &checked.missing {
+            if !found.files.contains(name) {
+                found.files.push(name.clone());
+                found.seen.faults.push(Fault::of(name, "the pack is missing"));
+            }
+        }
+        let explained = !found.files.is_empty();
+        for fault in checked.faults {
+            if !explained {
+                found.seen.faults.push(Fault::of("repository", &fault));
+            }
+            found.structure.push(fault);
+        }
+        let there: BTreeSet<_> = checked.snapshots.iter().cloned().collect();
+        found.seen.newest = newest(ledger, &there).or(checked.snapshots.last().cloned());
+        let Some(newest) = found.seen.newest.clone() else { return };
+        match self.work::<Documents>(Work::Documents { snapshot: newest.clone() }, progress) {
+            Ok(documents) => {
+                found.seen.documents = documents.parsed;
+                // Damaged already when it was taken: the snapshot is whole, and never counts as good.
+                found.seen.damaged_documents = documents.damaged;
+            }
+            Err(error) if found.is_whole() => {
+                found.seen.faults.push(Fault::of(format!("snapshot {newest}"), error.to_string()));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Records snapshots that are there and that the ledger does not know.
+    pub(in crate::backup) fn record_found(&self) -> Result<()> {
+        let ledger = Ledger::read(&Ledger::file(&self.root))?;
+        let events = repository_files(&self.root)?
+            .keys()
+            .filter_map(|name| name.strip_prefix("snapshots/"))
+            .filter_map(|id| id.parse::<SnapshotId>().ok())
+            .filter(|id| ledger.snapshots.get(id).is_none_or(|known| known.forgotten))
+            .map(|snapshot| Event::Found { snapshot })
+            .collect::<Vec<_>>();
+        if events.is_empty() { Ok(()) } else { self.record(events) }
+    }
+}
+
+fn newest(ledger: &Ledger, there: &BTreeSet<SnapshotId>) -> Option<SnapshotId> {
+    let known = ledger.snapshots.iter().filter(|(id, known)| !known.forgotten && there.contains(*id));
+    known.max_by_key(|(_, known)| known.made).map(|(id, _)| id.clone())
+}
+
+/// The other copies that are here now, with their files.
+pub(super) type Others = Vec<(CopyName, Box<dyn Place>, BTreeMap<String, u64>)>;
+
+impl Backups {
+    /// The other copies that can be reached.
+    pub(super) fn others(&self) -> Others {
+        let mut others = Others::new();
+        for copy in [CopyName::External, CopyName::Cloud] {
+            match self.place(copy) {
+                Ok(Some(place)) => match place.list() {
+                    Ok(files) => others.push((copy, place, files)),
+                    Err(error) => tracing::info!(%copy, %error, "a copy cannot help"),
+                },
+                Ok(None) => {}
+                Err(error) if error.code() == Code::CopyAbsent => {}
+                Err(error) => tracing::info!(%copy, %error, "a copy cannot help"),
+            }
+        }
+        others
+    }
+}

@@ -1,0 +1,308 @@
+//! Doing what is due, until this process ends.
+
+use super::{
+    plan::{Job, Situation, due, missed},
+    watch::Watch,
+};
+use crate::{
+    backup::{Backups, CopyName, Depth, Heal, PrunePlan, Reason, Verdict},
+    error_handling::{Code, Error, IoContext, Result},
+    paths::{Locations, create_private_dir, write_private},
+    progress::ProgressSink,
+    settings::Settings,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// At least so often is looked what is due: timers stand still while a computer sleeps.
+const TICK: Duration = Duration::from_secs(15);
+
+/// Who does the scheduled work of a home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// What became of a job.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobReport {
+    /// The job.
+    pub job: Job,
+    /// When it ended.
+    pub at: DateTime<Utc>,
+    /// How it came out.
+    #[serde(flatten)]
+    pub outcome: JobOutcome,
+}
+
+/// How a job came out.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum JobOutcome {
+    /// It was done.
+    Done {
+        /// What was done, in one sentence.
+        what: String,
+    },
+    /// It failed, and is tried again.
+    Failed {
+        /// Why.
+        error: Error,
+    },
+    /// It should have run before, and did not.
+    Missed {
+        /// When it should have run.
+        due: DateTime<Utc>,
+    },
+}
+
+/// The scheduled work of one home, while this process does it.
+#[derive(Debug)]
+pub struct Scheduler {
+    locations: Locations,
+    settings_file: PathBuf,
+    watch: Arc<Watch>,
+    running: Arc<Mutex<BTreeSet<Job>>>,
+    ended: Arc<Notify>,
+    /// Held by the system until this process ends.
+    _lock: File,
+}
+
+impl Scheduler {
+    /// Begins to do the scheduled work of a home.
+    ///
+    /// # Errors
+    /// [`Code::DaemonRunning`] when another process does it.
+    pub fn begin(locations: &Locations, now: DateTime<Utc>) -> Result<Self> {
+        create_private_dir(&locations.data_dir)?;
+        let path = locations.data_dir.join("scheduler.lock");
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .context("open", &path)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(running(locations)),
+            Err(TryLockError::Error(cause)) => return Err(cause).context("lock", &path),
+        }
+        let holder = Holder { pid: std::process::id(), since: now };
+        let text = serde_json::to_vec(&holder)
+            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
+        write_private(&holder_file(locations), &text)?;
+        Ok(Self {
+            locations: locations.clone(),
+            settings_file: locations.settings_file.clone(),
+            watch: Arc::new(Watch::begin(locations)),
+            running: Arc::default(),
+            ended: Arc::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Who does the scheduled work of a home now; nobody if `None`.
+    #[must_use]
+    pub fn holder(locations: &Locations) -> Option<Holder> {
+        let lock = File::open(locations.data_dir.join("scheduler.lock")).ok()?;
+        match lock.try_lock_shared() {
+            // Nobody had it.
+            Ok(()) => None,
+            Err(_) => serde_json::from_slice(&fs::read(holder_file(locations)).ok()?).ok(),
+        }
+    }
+
+    /// Whether the system tells of changes.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.watch.is_watching()
+    }
+
+    /// Does what is due, for ever. Each job's outcome goes to `report`.
+    pub async fn run(&self, report: impl Fn(JobReport) + Send + Sync + 'static) {
+        let report: Arc<dyn Fn(JobReport) + Send + Sync> = Arc::new(report);
+        loop {
+            match self.look() {
+                Ok((backups, situation)) => self.begin_due(&backups, &situation, &report),
+                Err(error) => tracing::warn!(%error, "what is due cannot be told"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = self.ended.notified() => {}
+            }
+        }
+    }
+
+    /// How things stand. The settings are read each time: the user may have changed them.
+    fn look(&self) -> Result<(Backups, Situation)> {
+        let settings = Settings::load(&self.settings_file)?;
+        let backups = Backups::of(&self.locations, &settings);
+        let mut situation = backups.situation(settings.backup_interval(), Utc::now())?;
+        situation.changed = self.watch.changed();
+        if !self.watch.is_watching() {
+            // The clock alone has to find what changed.
+            situation.interval = situation.interval.min(chrono::TimeDelta::minutes(10));
+        }
+        Ok((backups, situation))
+    }
+
+    fn begin_due(
+        &self,
+        backups: &Backups,
+        situation: &Situation,
+        report: &Arc<dyn Fn(JobReport) + Send + Sync>,
+    ) {
+        for (job, due) in missed(situation) {
+            match backups.note_missed(job.word(), due, situation.now) {
+                Ok(true) => report(JobReport { job, at: situation.now, outcome: JobOutcome::Missed { due } }),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "a missed run cannot be noted"),
+            }
+        }
+        for job in due(situation) {
+            if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job) {
+                continue;
+            }
+            let changes = if job == Job::Snapshot { self.watch.take() } else { None };
+            let work = Work {
+                job,
+                backups: backups.clone(),
+                running: self.running.clone(),
+                ended: self.ended.clone(),
+                report: report.clone(),
+            };
+            // Its own thread: work on the backups blocks, and a slow cloud must not hold up a snapshot.
+            let done = tokio::task::spawn_blocking(move || work.run());
+            if job == Job::Snapshot {
+                self.give_back_if_failed(done, changes);
+            }
+        }
+    }
+
+    fn give_back_if_failed(&self, done: tokio::task::JoinHandle<bool>, changes: Option<super::Changed>) {
+        let watch = self.watch.clone();
+        tokio::spawn(async move {
+            if !done.await.unwrap_or(false) {
+                watch.give_back(changes);
+            }
+        });
+    }
+}
+
+fn holder_file(locations: &Locations) -> PathBuf {
+    locations.data_dir.join("scheduler.json")
+}
+
+fn running(locations: &Locations) -> Error {
+    let error = Error::new(Code::DaemonRunning, "the scheduled work is done by another process already");
+    match Scheduler::holder(locations) {
+        Some(holder) => error.why(format!("process {} does it since {}", holder.pid, holder.since)),
+        None => error,
+    }
+    .remedy("nothing: it is done; drydock status shows it")
+}
+
+/// One job on its way.
+struct Work {
+    job: Job,
+    backups: Backups,
+    running: Arc<Mutex<BTreeSet<Job>>>,
+    ended: Arc<Notify>,
+    report: Arc<dyn Fn(JobReport) + Send + Sync>,
+}
+
+impl Work {
+    /// Whether it was done.
+    fn run(self) -> bool {
+        let begun = Utc::now();
+        let done = do_job(self.job, &self.backups, begun);
+        if let Err(error) = self.backups.note_run(self.job.word(), begun, done.as_ref().err()) {
+            tracing::warn!(%error, "a run cannot be noted");
+        }
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.job);
+        let was_done = done.is_ok();
+        let outcome = match done {
+            Ok(what) => JobOutcome::Done { what },
+            Err(error) => JobOutcome::Failed { error },
+        };
+        (self.report)(JobReport { job: self.job, at: Utc::now(), outcome });
+        self.ended.notify_one();
+        was_done
+    }
+}
+
+/// Does a job; what it did, in one sentence.
+fn do_job(job: Job, backups: &Backups, now: DateTime<Utc>) -> Result<String> {
+    let nobody = ProgressSink::none();
+    match job {
+        Job::Snapshot => {
+            let taken = backups.snapshot(Reason::Scheduled, &nobody);
+            // A damaged repository takes no snapshots until it is mended.
+            if taken.as_ref().is_err_and(|error| error.code() == Code::BackupRepository) {
+                backups.verify_backup(&[CopyName::Local], Depth::Part, Heal::Yes, now, &nobody)?;
+                return backups.snapshot(Reason::Scheduled, &nobody).map(|taken| taken.to_string());
+            }
+            taken.map(|taken| taken.to_string())
+        }
+        Job::External => mirrored(backups, CopyName::External, now),
+        Job::Cloud => mirrored(backups, CopyName::Cloud, now),
+        Job::Verify => verified(backups, now),
+        Job::Prune => {
+            let pruned = backups.prune(PrunePlan::Do, now, &nobody)?;
+            Ok(format!("{} snapshots went, {} stay", pruned.gone.len(), pruned.stay.len()))
+        }
+        Job::DrillLocal => drilled(backups, CopyName::Local, now),
+        Job::DrillExternal => drilled(backups, CopyName::External, now),
+        Job::DrillCloud => drilled(backups, CopyName::Cloud, now),
+    }
+}
+
+fn mirrored(backups: &Backups, copy: CopyName, now: DateTime<Utc>) -> Result<String> {
+    Ok(match backups.mirror(copy, now, &ProgressSink::none())? {
+        Some(report) => format!("{} files copied to the {copy} copy", report.copied),
+        None => format!("there is no {copy} copy"),
+    })
+}
+
+fn verified(backups: &Backups, now: DateTime<Utc>) -> Result<String> {
+    let verified =
+        backups.verify_backup(&CopyName::ALL, Depth::Part, Heal::Yes, now, &ProgressSink::none())?;
+    let mut words = Vec::new();
+    for verified in verified {
+        let copy = verified.copy;
+        match verified.verdict {
+            Verdict::Whole(_) => words.push(format!("the {copy} copy is whole")),
+            Verdict::Healed(seen) => {
+                words.push(format!("the {copy} copy was mended in {} places", seen.faults.len()));
+            }
+            Verdict::Damaged(seen) => {
+                let mut error = Error::new(Code::BackupDamaged, format!("the {copy} copy is damaged"));
+                for fault in seen.faults.iter().take(3) {
+                    error = error.why(format!("{}: {}", fault.file, fault.what));
+                }
+                return Err(error.remedy("drydock backup verify --heal"));
+            }
+            Verdict::Unseen { error } if copy == CopyName::Local => return Err(error),
+            Verdict::Unseen { .. } | Verdict::NotSetUp => {}
+        }
+    }
+    Ok(words.join(", "))
+}
+
+fn drilled(backups: &Backups, copy: CopyName, now: DateTime<Utc>) -> Result<String> {
+    let drill = backups.drill(copy, now, &ProgressSink::none())?;
+    Ok(format!("the {copy} copy is proven: {} files back in {:.1} s", drill.files, drill.seconds))
+}

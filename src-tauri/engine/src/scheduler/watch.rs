@@ -1,0 +1,101 @@
+//! Watching the host home for changes. What the system tells is a hint; the snapshot's own look is the truth.
+
+use super::plan::Changed;
+use crate::{backup::is_backed_up, paths::Locations};
+use chrono::Utc;
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A watch over the host home, while it lives.
+#[derive(Debug)]
+pub(super) struct Watch {
+    changed: Arc<Mutex<Option<Changed>>>,
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Watch {
+    /// Begins to watch. Where the system cannot, only the clock is left.
+    pub(super) fn begin(locations: &Locations) -> Self {
+        let changed = Arc::new(Mutex::new(None));
+        let (seen, places) = (changed.clone(), locations.clone());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if concerns(&places, &event) {
+                let now = Utc::now();
+                let mut changed = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let first = changed.map_or(now, |changed: Changed| changed.first);
+                *changed = Some(Changed { first, last: now });
+            }
+        });
+        let watcher = watcher.and_then(|mut watcher| {
+            watcher.watch(&locations.claude_dir, RecursiveMode::Recursive)?;
+            if let Some(folder) =
+                locations.claude_json.parent().filter(|folder| *folder != locations.claude_dir)
+            {
+                watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            }
+            Ok(watcher)
+        });
+        let watcher = watcher
+            .inspect_err(
+                |cause| tracing::warn!(%cause, "changes cannot be watched; snapshots are taken by the clock"),
+            )
+            .ok();
+        Self { changed, watcher }
+    }
+
+    pub(super) fn changed(&self) -> Option<Changed> {
+        *self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the system watches.
+    pub(super) fn is_watching(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// Takes the changes as known: a snapshot begins that will have them.
+    pub(super) fn take(&self) -> Option<Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Gives them back: the snapshot did not come about.
+    pub(super) fn give_back(&self, taken: Option<Changed>) {
+        let Some(taken) = taken else { return };
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = changed.map_or(taken.last, |changed| changed.last);
+        *changed = Some(Changed { first: taken.first, last });
+    }
+}
+
+fn concerns(locations: &Locations, event: &notify::Result<Event>) -> bool {
+    let Ok(event) = event else { return true };
+    if event.need_rescan() {
+        return true;
+    }
+    if matches!(event.kind, EventKind::Access(_)) {
+        return false;
+    }
+    event.paths.iter().any(|path| is_backed_up(locations, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{AccessKind, CreateKind, Flag};
+
+    #[test]
+    fn only_what_a_snapshot_would_have_is_a_change() {
+        let home = tempfile::tempdir().unwrap();
+        let locations = Locations::find(Some(home.path())).unwrap();
+        let event = |kind, path: &str| Ok(Event::new(kind).add_path(locations.home.join(path)));
+        let made = EventKind::Create(CreateKind::File);
+        assert!(concerns(&locations, &event(made, ".claude/projects/p/1.jsonl")));
+        assert!(concerns(&locations, &event(made, ".claude.json")));
+        for other in
+            [".claude/.credentials.json", ".claude/sessions/1.json", ".claude.json.lock", "notes.txt"]
+        {
+            assert!(!concerns(&locations, &event(made, other)), "{other}");
+        }
+        assert!(!concerns(&locations, &event(EventKind::Access(AccessKind::Read), ".claude.json")));
+        assert!(concerns(&locations, &Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan))));
+    }
+}
