@@ -12,6 +12,10 @@ use tauri::{App, RunEvent};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    // Work on the backups happens in a process of its own, which is this program again.
+    if let Some(code) = drydock_engine::backup::serve_if_asked() {
+        return code;
+    }
     let filter = EnvFilter::try_from_env("DRYDOCK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

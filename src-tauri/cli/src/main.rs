@@ -20,6 +20,10 @@ pub(crate) struct Context {
 }
 
 fn main() -> ExitCode {
+    // Work on the backups happens in a process of its own, which is this program again.
+    if let Some(code) = drydock_engine::backup::serve_if_asked() {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and version come this way as well; clap knows their exit codes.

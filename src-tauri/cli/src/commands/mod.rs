@@ -1,8 +1,11 @@
 //! One file a group of commands; each is a call into the engine and a rendering of its answer.
 
+mod backup;
 mod credentials;
+mod daemon;
 mod held;
 mod image;
+mod restore;
 mod run;
 mod sessions;
 mod settings;
@@ -28,6 +31,9 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Sync(wanted) => sync::sync(context, wanted).await,
         Command::Held(wanted) => held::held(context, wanted).await,
         Command::Credentials(wanted) => credentials::credentials(context, wanted).await,
+        Command::Backup(wanted) => backup::backup(context, wanted).await,
+        Command::Restore(wanted) => restore::restore(context, wanted).await,
+        Command::Daemon => daemon::daemon(context).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Doctor => status::doctor(context).await,
         Command::Status => status::status(context).await,

@@ -59,7 +59,12 @@ pub(crate) fn warning(error: &Error) {
 }
 
 fn described(kind: &str, error: &Error) -> String {
-    let mut text = format!("{kind}: {} [{}]\n", error.message(), error.code());
+    format!("{kind}: {}", explained(error))
+}
+
+/// An error in the middle of a sentence, and its causes and remedies below.
+pub(crate) fn explained(error: &Error) -> String {
+    let mut text = format!("{} [{}]\n", error.message(), error.code());
     for cause in error.causes() {
         text.push_str(&format!("  why: {}\n", indented(cause)));
     }
