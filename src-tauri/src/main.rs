@@ -1,4 +1,5 @@
 //! Drydock in the menu bar: a tray icon, its menu and the windows. What Drydock does is in the engine.
+mod background;
 mod messages;
 mod tray;
 mod windows;
@@ -48,6 +49,7 @@ fn set_up(app: &mut App) -> tauri::Result<()> {
     if let Err(reason) = tray::show(app.handle()) {
         tracing::warn!(%reason, "no tray icon");
     }
+    background::start();
     windows::open(app.handle())
 }
 

@@ -2,6 +2,7 @@
 //! and a stand-in for Anthropic's API. Nothing of the real home is read or written.
 
 mod anthropic;
+mod backups;
 mod claude;
 mod drydock;
 mod engine;
@@ -29,6 +30,10 @@ mod transcript;
 mod until;
 
 pub use anthropic::{API_KEY, Anthropic, Auth, Requests, Seen, TOKEN};
+pub use backups::{
+    ASKED, BackupCopy, Backups, ELSEWHERE, HISTORY, LEFT_OUT, NOTED, Restic, SIDECARS, Tree, WORKED,
+    assert_whole_records, record, recovery_code, repository_files,
+};
 pub use claude::HostClaude;
 pub use drydock::{Done, Invocation, Running};
 pub use engine::{Engine, ExecResult};

@@ -222,18 +222,18 @@ async fn verify(context: &Context, copy: Option<Copy>, depth: Depth, heal: Heal)
         backups.verify_backup(&copies, depth, heal, Utc::now(), progress)
     })
     .await?;
-    render::answer(context.format, &verified, || verified.iter().map(verdict).collect());
-    let bad = verified.iter().any(|verified| match &verified.verdict {
-        Verdict::Damaged(_) => true,
-        Verdict::Unseen { error } => error.code() != Code::CopyAbsent || copy.is_some(),
-        Verdict::Whole(_) | Verdict::Healed(_) | Verdict::NotSetUp => false,
-    });
     // Nothing else can be told without a local copy.
     if let Some(Verdict::Unseen { error }) = verified.first().map(|verified| &verified.verdict)
         && error.code() == Code::BackupNone
     {
         return Err(error.clone());
     }
+    render::answer(context.format, &verified, || verified.iter().map(verdict).collect());
+    let bad = verified.iter().any(|verified| match &verified.verdict {
+        Verdict::Damaged(_) => true,
+        Verdict::Unseen { error } => error.code() != Code::CopyAbsent || copy.is_some(),
+        Verdict::Whole(_) | Verdict::Healed(_) | Verdict::NotSetUp => false,
+    });
     Ok(ExitCode::from(u8::from(bad)))
 }
 

@@ -1,8 +1,13 @@
 //! `drydock doctor` and `drydock status`.
 
-use crate::{Context, render};
+use crate::{
+    Context,
+    render::{self, ago},
+};
 use drydock_engine::{
+    backup::{BackupStatus, CopyStatus, RECOVERY_POINT, RECOVERY_TIME},
     error_handling::{Code, Result},
+    scheduler::{Holder, Scheduler},
     session::{ListedSession, SessionState},
     validation::{Check, Standing, examine},
 };
@@ -39,6 +44,8 @@ struct Status {
     standing: Standing,
     sessions: Vec<ListedSession>,
     needs: Vec<Check>,
+    backups: Option<BackupStatus>,
+    scheduler: Option<Holder>,
 }
 
 pub(super) async fn status(context: &Context) -> Result<ExitCode> {
@@ -59,7 +66,10 @@ pub(super) async fn status(context: &Context) -> Result<ExitCode> {
     } else {
         Standing::Attention
     };
-    let status = Status { standing, sessions, needs };
+    let backups = context.drydock.backups();
+    let backups = tokio::task::spawn_blocking(move || backups.status()).await.ok().and_then(Result::ok);
+    let scheduler = Scheduler::holder(&context.drydock.locations);
+    let status = Status { standing, sessions, needs, backups, scheduler };
     render::answer(context.format, &status, || text(&status));
     Ok(ExitCode::SUCCESS)
 }
@@ -80,6 +90,35 @@ fn text(status: &Status) -> String {
     if inside > 0 {
         text.push_str(&format!("{inside} ended with data still inside: drydock list\n"));
     }
+    if let Some(backups) = &status.backups {
+        text.push_str(&backed_up(backups, status.scheduler.as_ref()));
+    }
     text.extend(status.needs.iter().map(line));
     text
+}
+
+/// The copies in a line, and what was promised beside what was measured.
+fn backed_up(backups: &BackupStatus, scheduler: Option<&Holder>) -> String {
+    let copies: Vec<_> = backups.copies.iter().filter(|copy| copy.set_up).map(one_copy).collect();
+    if copies.is_empty() {
+        return String::new();
+    }
+    let by_whom =
+        if scheduler.is_some() { "" } else { " · only by hand: neither the app nor a daemon runs" };
+    let mut text = format!("backed up: {}{by_whom}\n", copies.join(", "));
+    let drill = backups.copies.iter().filter_map(|copy| copy.drill.as_ref()).max_by_key(|drill| drill.at);
+    if let Some(drill) = drill {
+        text.push_str(&format!(
+            "proven: back in {:.1} s at the drill {} (promised: {} min, and no loss older than {} h)\n",
+            drill.seconds,
+            ago(drill.at),
+            RECOVERY_TIME.num_minutes(),
+            RECOVERY_POINT.num_hours()
+        ));
+    }
+    text
+}
+
+fn one_copy(copy: &CopyStatus) -> String {
+    format!("{} {}", copy.copy, copy.as_of.map_or_else(|| "never".to_owned(), ago))
 }

@@ -6,6 +6,7 @@
 mod adopt;
 mod backups;
 mod begin;
+mod concerns;
 mod copies;
 mod drill;
 mod jobs;
@@ -24,6 +25,7 @@ mod status;
 mod verify;
 
 pub use backups::{BackupReport, Backups, Copies, CopyOutcome, ListedSnapshot, Pin, PrunePlan};
+pub use concerns::{Concern, RECOVERY_POINT, RECOVERY_TIME, Weight};
 pub use copies::MirrorReport;
 pub use key::{RecoveryCode, RepositoryKey};
 pub use pre_sync::{BeforeSync, PreSyncBackup, pre_sync_backup};

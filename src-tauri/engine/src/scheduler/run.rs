@@ -173,7 +173,7 @@ impl Scheduler {
             }
         }
         for job in due(situation) {
-            if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job) {
+            if !self.may_begin(job) {
                 continue;
             }
             let changes = if job == Job::Snapshot { self.watch.take() } else { None };
@@ -190,6 +190,14 @@ impl Scheduler {
                 self.give_back_if_failed(done, changes);
             }
         }
+    }
+
+    /// Begins a job, unless it runs already. What reads everything runs alone, but for a cloud.
+    fn may_begin(&self, job: Job) -> bool {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let heavy = |job: Job| !matches!(job, Job::Snapshot | Job::External | Job::Cloud);
+        let busy = running.iter().any(|other| heavy(*other) || *other != Job::Cloud);
+        (!heavy(job) || !busy) && running.insert(job)
     }
 
     fn give_back_if_failed(&self, done: tokio::task::JoinHandle<bool>, changes: Option<super::Changed>) {
@@ -209,7 +217,11 @@ fn holder_file(locations: &Locations) -> PathBuf {
 fn running(locations: &Locations) -> Error {
     let error = Error::new(Code::DaemonRunning, "the scheduled work is done by another process already");
     match Scheduler::holder(locations) {
-        Some(holder) => error.why(format!("process {} does it since {}", holder.pid, holder.since)),
+        Some(holder) => error.why(format!(
+            "process {} does it since {}",
+            holder.pid,
+            holder.since.format("%Y-%m-%d %H:%M UTC")
+        )),
         None => error,
     }
     .remedy("nothing: it is done; drydock status shows it")

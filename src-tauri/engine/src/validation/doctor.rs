@@ -2,6 +2,7 @@
 
 use super::{Severity, validate_claude_config};
 use crate::{
+    backup::Backups,
     container::ContainerEngine,
     error_handling::Code,
     image::current_image,
@@ -9,6 +10,7 @@ use crate::{
     paths::Locations,
     settings::{LoginMode, Settings},
 };
+use chrono::Utc;
 use serde::Serialize;
 use std::path::Path;
 
@@ -27,7 +29,7 @@ pub enum Standing {
 /// One line of the examination.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// What was looked at: engine, image, disk, login, config.
+    /// What was looked at: engine, image, disk, login, config, backup.
     pub name: &'static str,
     /// How it came out.
     pub standing: Standing,
@@ -84,6 +86,7 @@ pub async fn examine(locations: &Locations, settings: &Settings) -> Vec<Check> {
     checks.push(disk(&locations.home));
     checks.extend(logins(locations, settings).await);
     checks.extend(config(locations));
+    checks.extend(backups(locations, settings));
     checks
 }
 
@@ -199,6 +202,18 @@ fn described(mode: LoginMode, keys: &[&str]) -> String {
             format!("sessions use {} from your environment", keys.join(", "))
         }
     }
+}
+
+fn backups(locations: &Locations, settings: &Settings) -> Vec<Check> {
+    let concerns = Backups::of(locations, settings).concerns(Utc::now());
+    if concerns.is_empty() {
+        return vec![Check::good("backup", "your Claude data is backed up")];
+    }
+    concerns
+        .into_iter()
+        // Sessions run without any backup as well.
+        .map(|concern| Check::other("backup", Standing::Attention, concern.what, concern.remedy))
+        .collect()
 }
 
 fn config(locations: &Locations) -> Vec<Check> {

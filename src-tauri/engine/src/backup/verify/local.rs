@@ -68,9 +68,6 @@ impl Backups {
 
     /// Looks at everything; what is wrong is a finding and no error.
     pub(super) fn look_at_local(&self, depth: Depth, progress: &ProgressSink) -> Result<Findings> {
-        if let Some(_alone) = Lock::alone_now(&self.root)? {
-            sweep(&self.root);
-        }
         let mut found = Findings::default();
         let state = match State::read(&self.locations) {
             Ok(state) => state,
@@ -87,6 +84,9 @@ impl Backups {
         {
             // As whoever asks for a backup is told.
             self.existing()?;
+        }
+        if let Some(_alone) = Lock::alone_now(&self.root)? {
+            sweep(&self.root);
         }
         let ledger = self.look_at_ledger(&state, &mut found);
         self.look_at_own_files(&state, &ledger, &mut found);

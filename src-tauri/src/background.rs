@@ -1,0 +1,42 @@
+//! The scheduled work, while the app runs: unless a daemon does it already.
+
+use chrono::Utc;
+use drydock_engine::{
+    Drydock,
+    error_handling::{Code, Result},
+    paths::HOME_VARIABLE,
+    scheduler::{JobOutcome, JobReport, Scheduler},
+};
+use std::{path::PathBuf, time::Duration};
+
+/// Begins it, and begins it again when whoever did it has ended.
+pub(crate) fn start() {
+    const AGAIN: Duration = Duration::from_secs(60);
+    tauri::async_runtime::spawn(async {
+        loop {
+            if let Err(error) = work().await {
+                match error.code() {
+                    Code::DaemonRunning => tracing::debug!(%error, "a daemon does the scheduled work"),
+                    _ => tracing::warn!(%error, "the scheduled work could not be begun"),
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    });
+}
+
+async fn work() -> Result<()> {
+    let home = std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from);
+    let drydock = Drydock::open(home.as_deref())?;
+    Scheduler::begin(&drydock.locations, Utc::now())?.run(tell).await;
+    Ok(())
+}
+
+fn tell(report: JobReport) {
+    let job = report.job.word();
+    match report.outcome {
+        JobOutcome::Done { what } => tracing::info!(job, what, "done"),
+        JobOutcome::Failed { error } => tracing::warn!(job, %error, "failed"),
+        JobOutcome::Missed { due } => tracing::warn!(job, %due, "a run was missed"),
+    }
+}
