@@ -1,12 +1,13 @@
 //! The `drydock` program, run as a person or a script runs it.
 
-use super::{Paths, Release, Terminal, image::image_base, places, until};
+use super::{Apart, Paths, Release, Terminal, image::image_base, places, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     env,
     ffi::{OsStr, OsString},
     io::{Read, Write},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -150,8 +151,31 @@ impl Invocation {
     /// Starts it in pipes.
     #[must_use]
     pub fn start(self) -> Running {
-        let mut child = self
-            .command()
+        let command = self.command();
+        self.start_as(command)
+    }
+
+    /// Starts it in pipes, apart from the test: it and all it starts can be ended at one stroke.
+    #[must_use]
+    pub fn start_apart(self) -> Apart {
+        let mut command = self.command();
+        command.process_group(0);
+        Apart::new(self.start_as(command))
+    }
+
+    /// Runs it in pipes to its end, as a user who may do nothing special.
+    pub fn done_as_nobody(self) -> Done {
+        let command = self.command();
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+        other.arg(command.get_program()).args(command.get_args());
+        other.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+        other.current_dir(&self.folder);
+        self.start_as(other).done()
+    }
+
+    fn start_as(self, mut command: Command) -> Running {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -249,6 +273,11 @@ impl Running {
             }
             None
         })
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Sends it a signal.

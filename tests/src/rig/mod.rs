@@ -2,6 +2,7 @@
 //! and a stand-in for Anthropic's API. Nothing of the real home is read or written.
 
 mod anthropic;
+mod apart;
 mod backups;
 mod claude;
 mod drydock;
@@ -15,6 +16,8 @@ mod places;
 #[cfg(target_os = "linux")]
 mod proc_watch;
 mod project;
+#[cfg(target_os = "linux")]
+mod rclone_server;
 mod release;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -30,6 +33,7 @@ mod transcript;
 mod until;
 
 pub use anthropic::{API_KEY, Anthropic, Auth, Requests, Seen, TOKEN};
+pub use apart::Apart;
 pub use backups::{
     ASKED, BackupCopy, Backups, ELSEWHERE, HISTORY, LEFT_OUT, NOTED, Restic, SIDECARS, Tree, WORKED,
     assert_whole_records, record, recovery_code, repository_files,
@@ -47,6 +51,8 @@ pub use places::{CLAUDE_VERSION, cache_dir};
 #[cfg(target_os = "linux")]
 pub use proc_watch::{Place, ProcWatch, Processes, Sighting, holds};
 pub use project::Project;
+#[cfg(target_os = "linux")]
+pub use rclone_server::{Access, Protocol, RcloneServer};
 pub use release::Release;
 #[cfg(target_os = "linux")]
 pub use secret_service::{SecretService, StoredItem};

@@ -7,4 +7,6 @@
     reason = "a step that fails is the test failing"
 )]
 
+mod outages;
+mod remotes;
 mod restic;

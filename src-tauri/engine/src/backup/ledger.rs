@@ -248,6 +248,12 @@ impl Ledger {
                 .is_ok_and(|at| self.lines.get(at).is_some_and(|digest| *digest == head.digest))
     }
 
+    /// The newest snapshot that should be there.
+    pub(super) fn newest(&self) -> Option<&SnapshotId> {
+        let there = self.snapshots.iter().filter(|(_, known)| !known.forgotten);
+        there.max_by_key(|(_, known)| known.made).map(|(id, _)| id)
+    }
+
     /// The snapshots that should be there.
     pub(super) fn expected(&self) -> BTreeSet<SnapshotId> {
         self.snapshots.iter().filter(|(_, known)| !known.forgotten).map(|(id, _)| id.clone()).collect()

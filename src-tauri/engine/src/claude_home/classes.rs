@@ -161,6 +161,27 @@ pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
     Pattern::read(pattern).matches(&name.split('/').collect::<Vec<_>>())
 }
 
+/// Patterns of the table's form, taken apart once.
+pub(crate) struct Patterns(Vec<Pattern<'static>>);
+
+impl Patterns {
+    pub(crate) fn of(patterns: &[&'static str]) -> Self {
+        Self(patterns.iter().copied().map(Pattern::read).collect())
+    }
+
+    /// Whether one of them matches the name, or everything in the folder of the name.
+    pub(crate) fn cover(&self, name: &str) -> bool {
+        let parts: Vec<_> = name.split('/').collect();
+        self.0.iter().any(|pattern| match pattern {
+            Pattern::Below(folder) => {
+                parts.len() >= folder.len()
+                    && folder.iter().zip(&parts).all(|(pattern, part)| matches_name(pattern, part))
+            }
+            pattern => pattern.matches(&parts),
+        })
+    }
+}
+
 /// A pattern of the table.
 enum Pattern<'t> {
     /// A name in any folder.

@@ -8,8 +8,8 @@ mod merge;
 mod project_dir;
 mod transcript;
 
-pub(crate) use classes::matches_pattern;
 pub use classes::{CLASSES, Class, Inward, Outward, Row, class_of, skipped_folders};
+pub(crate) use classes::{Patterns, matches_pattern};
 pub use document::{DocumentFault, parse_document};
 pub(crate) use document::{session_settings, session_state};
 pub(crate) use locks::{FolderLock, LoginLocks};

@@ -17,5 +17,6 @@ mod worker;
 
 pub use order::{FailedFile, Hit, Listed, ListedKind, Pruned, Restored, Taken};
 pub use source::{NOT_BACKED_UP, Origin, is_backed_up};
+pub(super) use take::Seen as SeenOfHome;
 pub(super) use worker::run;
 pub use worker::{WORKER_ARGUMENT, serve_if_asked};

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     backup::snapshot::DamagedDocument,
-    claude_home::{Class, class_of, matches_pattern},
+    claude_home::{Class, Patterns, class_of},
+    container::hex,
     paths::Locations,
 };
 use rustic_core::{
@@ -19,13 +20,14 @@ use rustic_core::{
     repofile::{Metadata, Node, NodeType},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, Cursor, Read},
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::SystemTime,
 };
 use walkdir::WalkDir;
@@ -196,6 +198,23 @@ impl Source {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).extend(stored);
     }
 
+    /// A digest of all names and signs: two homes with the same have the same files.
+    pub(super) fn signature(&self) -> String {
+        let mut hash = Sha256::new();
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in entries.iter() {
+            let Metadata { mode, mtime, ctime, inode, size, .. } = &entry.node.meta;
+            hash.update(entry.path.as_os_str().as_bytes());
+            let time = |time: &Option<Timestamp>| time.map_or(0, Timestamp::as_nanosecond);
+            hash.update(format!("\0{mode:?} {} {} {inode} {size}", time(mtime), time(ctime)));
+            if entry.node.is_symlink() {
+                hash.update(entry.node.node_type.to_link().as_os_str().as_bytes());
+            }
+            hash.update(b"\n");
+        }
+        hex(&hash.finalize())
+    }
+
     /// Whether something of this name is in it.
     pub(super) fn has(&self, name: &str) -> bool {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,13 +240,8 @@ pub fn is_backed_up(locations: &Locations, path: &Path) -> bool {
 }
 
 fn is_left_out(root: &Path, path: &Path) -> bool {
-    let Ok(below) = path.strip_prefix(root) else { return false };
-    let name = below.to_string_lossy();
-    // A pattern of a folder is about what is in it.
-    let inside = format!("{name}/x");
-    NOT_BACKED_UP.iter().any(|pattern| {
-        matches_pattern(pattern, &name) || (pattern.ends_with('/') && matches_pattern(pattern, &inside))
-    })
+    static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::of(NOT_BACKED_UP));
+    path.strip_prefix(root).is_ok_and(|below| PATTERNS.cover(&below.to_string_lossy()))
 }
 
 fn file_entry(name: &Path, data: &fs::Metadata, length: u64, open: Content) -> Entry {

@@ -57,41 +57,51 @@ pub(super) fn take(way: &Way, take: &Take, progress: &(impl ProgressBars + Clone
 fn take_once(way: &Way, take: &Take, progress: impl ProgressBars) -> Result<Taken> {
     let now = SystemTime::now();
     let mut source = Source::list(&take.origin, now).context("list", &take.origin.claude_dir)?;
+    let seen = SeenFile::of(&way.root);
+    let before = seen.read();
+    let signature = format!("{} {}", source.signature(), take.archive);
+    if take.reading == Reading::Changed
+        && let Some(snapshot) = before.as_ref().and_then(|seen| seen.unchanged(&signature, &way.root))
+    {
+        return Ok(Taken::Unchanged { snapshot, damaged: source.damaged });
+    }
     let repository = way.open(progress)?;
-    let before = match take.reading {
+    let last = match take.reading {
         Reading::Changed => latest(&repository, &way.root)?,
         Reading::Everything => None,
     };
     let repository = repository
         .to_indexed_ids()
         .map_err(|cause| failed("the index of the backups cannot be read", &cause))?;
-    let seen = Seen::file(&way.root);
-    if let Some(before) = &before {
-        note_lost(&repository, before, &mut source);
-        let stored = archive(way, &repository, before, &source, &seen, take.archive)
+    if let Some(last) = &last {
+        note_lost(&repository, last, &mut source);
+        let names = before.map(|seen| seen.conversations);
+        let stored = archive(way, &repository, last, &source, names, take.archive)
             .map_err(|cause| failed("the archive of the last snapshot cannot be read", &cause))?;
         source.add_stored(stored);
     }
     let saved = repository
-        .archive(&options(before.as_ref()), &source, described(take.reason, &source)?, &[PathBuf::from("/")])
+        .archive(&options(last.as_ref()), &source, described(take.reason, &source)?, &[PathBuf::from("/")])
         .map_err(|cause| failed("the snapshot could not be taken", &cause))?;
     let unread = std::mem::take(&mut *source.unread.lock().unwrap_or_else(PoisonError::into_inner));
-    seen.keep(&source.conversations)?;
-    if saved.id.is_null()
-        && let Some(before) = before
-    {
-        return Ok(Taken::Unchanged { snapshot: id_of(&before)?, damaged: source.damaged });
+    let taken = match last {
+        Some(last) if saved.id.is_null() => {
+            Taken::Unchanged { snapshot: id_of(&last)?, damaged: source.damaged.clone() }
+        }
+        _ => Taken::New { snapshot: Snapshot { unread: unread.clone(), ..read(&saved)? } },
+    };
+    if let Taken::New { snapshot } = &taken {
+        record(&way.root, snapshot)?;
     }
-    let snapshot = Snapshot { unread, ..read(&saved)? };
-    record(&way.root, &snapshot)?;
-    Ok(Taken::New { snapshot })
+    let listing = unread.is_empty().then(|| Listing { signature, snapshot: taken.id().clone() });
+    seen.keep(&Seen { conversations: source.conversations, listing })?;
+    Ok(taken)
 }
 
 /// The newest snapshot, by the ledger or, if that cannot tell, by looking at all.
 fn latest(repository: &super::open::Opened, root: &Path) -> Result<Option<SnapshotFile>> {
     let ledger = Ledger::read(&Ledger::file(root)).unwrap_or_default();
-    let known = ledger.snapshots.iter().filter(|(_, known)| !known.forgotten);
-    if let Some((id, _)) = known.max_by_key(|(_, known)| known.made)
+    if let Some(id) = ledger.newest()
         && let Ok(id) = id.as_str().parse::<rustic_core::repofile::SnapshotId>()
         && let Ok(mut found) = repository.get_file::<SnapshotFile>(&id)
     {
@@ -117,12 +127,12 @@ fn archive(
     repository: &Ids,
     before: &SnapshotFile,
     source: &Source,
-    seen: &Seen,
+    names: Option<Vec<String>>,
     limit: u64,
 ) -> rustic_core::RusticResult<Vec<super::source::Entry>> {
     let present: HashSet<&str> = source.conversations.iter().map(String::as_str).collect();
     let mut archive = Archive::carried(repository, before.tree, &present)?;
-    let names = match seen.read() {
+    let names = match names {
         Some(names) => names,
         // It was lost: the snapshot itself says what there was.
         None => super::browse::conversations(repository, before.tree)?,
@@ -218,23 +228,50 @@ pub(super) fn read(file: &SnapshotFile) -> Result<Snapshot> {
     })
 }
 
-/// The names of all conversations' files that the last snapshot has, so that what is gone is found without
-/// reading that snapshot. It can be lost: it is then read out of the snapshot.
-struct Seen(PathBuf);
+/// What the last snapshot was taken of. It can be lost: the snapshot itself tells it as well, more slowly.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::backup) struct Seen {
+    /// The names of all conversations' files, so that what is gone is found without reading that snapshot.
+    conversations: Vec<String>,
+    /// What the home looked like, if all of it could be read.
+    listing: Option<Listing>,
+}
+
+/// A home's looks, and the snapshot that holds it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Listing {
+    signature: String,
+    snapshot: SnapshotId,
+}
 
 impl Seen {
-    fn file(root: &Path) -> Self {
+    /// The snapshot that holds a home of this look already, if it is the newest and is there.
+    fn unchanged(&self, signature: &str, root: &Path) -> Option<SnapshotId> {
+        let listing = self.listing.as_ref().filter(|listing| listing.signature == signature)?;
+        let ledger = Ledger::read(&Ledger::file(root)).ok()?;
+        let newest = ledger.newest()?;
+        let is_there = root.join("snapshots").join(newest.as_str()).is_file();
+        // What is wrong with a home is told again each time.
+        let is_good = ledger.snapshots.get(newest).is_some_and(|known| known.good);
+        (*newest == listing.snapshot && is_there && is_good).then(|| newest.clone())
+    }
+}
+
+struct SeenFile(PathBuf);
+
+impl SeenFile {
+    fn of(root: &Path) -> Self {
         Self(root.join("drydock/seen.json"))
     }
 
-    fn read(&self) -> Option<Vec<String>> {
+    fn read(&self) -> Option<Seen> {
         sealed::read(&self.0).ok().flatten()
     }
 
-    fn keep(&self, names: &Vec<String>) -> Result<()> {
-        if self.read().as_ref() == Some(names) {
+    fn keep(&self, seen: &Seen) -> Result<()> {
+        if self.read().as_ref() == Some(seen) {
             return Ok(());
         }
-        sealed::write(&self.0, names)
+        sealed::write(&self.0, seen)
     }
 }

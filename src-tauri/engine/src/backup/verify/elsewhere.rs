@@ -99,9 +99,7 @@ impl Backups {
         seen: &mut Seen,
     ) {
         let ledger = Ledger::read(&Ledger::file(&self.root)).unwrap_or_default();
-        let newest =
-            ledger.snapshots.iter().filter(|(_, known)| !known.forgotten).max_by_key(|(_, known)| known.made);
-        let Some((newest, _)) = newest else { return };
+        let Some(newest) = ledger.newest() else { return };
         if seen.newest.as_ref() != Some(newest) {
             return;
         }

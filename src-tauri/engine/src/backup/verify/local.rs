@@ -7,7 +7,10 @@ use crate::{
         copies::{MARKER, Marker, Place, misnamed, repository_files, sweep},
         ledger::{Event, Ledger},
         lock::Lock,
-        repository::order::{Checked, Documents, ReadBack, Work},
+        repository::{
+            SeenOfHome,
+            order::{Checked, Documents, ReadBack, Work},
+        },
         sealed,
         snapshot::{CopyName, SnapshotId},
         state::State,
@@ -113,7 +116,7 @@ impl Backups {
             found.seen.faults.push(Fault::of(MARKER, "it is missing or damaged"));
         }
         // A list that is not there is made again; one that is wrong would be believed.
-        if sealed::read::<Vec<String>>(&self.root.join("drydock/seen.json")).is_err() {
+        if sealed::read::<SeenOfHome>(&self.root.join("drydock/seen.json")).is_err() {
             found.own.insert(OwnFile::SeenList);
             found.seen.faults.push(Fault::of("drydock/seen.json", "it is damaged"));
         }

@@ -1,0 +1,16 @@
+//! Backups under faults: killed programs, damaged files, full and vanished disks, and many at once.
+//!
+//! `DRYDOCK_FAULT_ROUNDS` says how often chance is asked, `DRYDOCK_FAULT_SEED` which one it is.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a step that fails is the test failing"
+)]
+
+mod dice;
+mod first_time;
+mod kills;
+mod proof;
+mod tally;
