@@ -46,6 +46,10 @@ pub(super) enum Event {
     Found {
         /// Its name.
         snapshot: SnapshotId,
+        /// When it was taken.
+        made: DateTime<Utc>,
+        /// Whether it says of itself that it can be relied on.
+        good: bool,
     },
     /// A snapshot is to be let go.
     Forgotten {
@@ -178,8 +182,9 @@ impl Ledger {
             Event::Made { snapshot, good, .. } => {
                 self.snapshots.insert(snapshot, known(good));
             }
-            Event::Found { snapshot } => {
-                self.snapshots.entry(snapshot).or_insert_with(|| known(false)).forgotten = false;
+            Event::Found { snapshot, made, good } => {
+                let found = Known { made, ..known(good) };
+                self.snapshots.entry(snapshot).or_insert(found).forgotten = false;
             }
             Event::Forgotten { snapshot } => self.change(&snapshot, |known| known.forgotten = true),
             Event::Removed { file } => {
@@ -212,24 +217,34 @@ impl Ledger {
         let is_new = !file.exists();
         let mut open =
             OpenOptions::new().append(true).create(true).mode(0o600).open(file).context("open", file)?;
+        let whole = open.metadata().context("read", file)?.len() - self.torn;
         if self.torn > 0 {
-            let length = open.metadata().context("read", file)?.len();
-            disk::set_len(&open, length - self.torn).context("mend", file)?;
+            disk::set_len(&open, whole).context("mend", file)?;
             self.torn = 0;
         }
+        // On a copy: what cannot be written did not happen.
+        let mut next = self.clone();
         let mut text = Vec::new();
         for event in events {
-            let line = Line { n: self.head.n + 1, before: self.head.digest.clone(), at, event };
+            let line = Line { n: next.head.n + 1, before: next.head.digest.clone(), at, event };
             let written = serde_json::to_vec(&line).map_err(|cause| {
                 Error::new(Code::Internal, "a record could not be written down").why(cause)
             })?;
-            self.head = Head { n: line.n, digest: hex(&Sha256::digest(&written)) };
-            self.lines.push(self.head.digest.clone());
-            self.take(at, line.event);
+            next.head = Head { n: line.n, digest: hex(&Sha256::digest(&written)) };
+            next.lines.push(next.head.digest.clone());
+            next.take(at, line.event);
             text.extend(written);
             text.push(b'\n');
         }
-        disk::write(&mut open, &text).and_then(|()| disk::sync(&open)).context("write", file)?;
+        if let Err(cause) = disk::write(&mut open, &text).and_then(|()| disk::sync(&open)) {
+            // What there is of it is taken back now, or before the next record.
+            self.torn = open.metadata().map_or(0, |data| data.len() - whole);
+            if open.set_len(whole).is_ok() {
+                self.torn = 0;
+            }
+            return Err(cause).context("write", file);
+        }
+        *self = next;
         if is_new {
             disk::sync_folder(folder).context("write", folder)?;
         }

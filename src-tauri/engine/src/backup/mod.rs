@@ -8,6 +8,8 @@ mod backups;
 mod begin;
 mod concerns;
 mod copies;
+#[cfg(test)]
+mod crash;
 mod drill;
 mod jobs;
 mod key;

@@ -12,11 +12,11 @@ use crate::{
             order::{Checked, Documents, ReadBack, Work},
         },
         sealed,
-        snapshot::{CopyName, SnapshotId},
+        snapshot::{CopyName, Snapshot, SnapshotId},
         state::State,
     },
     container::hex,
-    error_handling::{Code, Result},
+    error_handling::{Code, IoContext, Result},
     progress::ProgressSink,
 };
 use chrono::{DateTime, Utc};
@@ -63,6 +63,10 @@ impl Backups {
         progress: &ProgressSink,
     ) -> Result<Seen> {
         let found = self.look_at_local(depth, progress)?;
+        if found.is_whole() {
+            // A process may have been ended between a snapshot and its record.
+            self.record_found()?;
+        }
         if found.is_whole() || heal == Heal::No {
             return Ok(found.seen);
         }
@@ -229,14 +233,21 @@ impl Backups {
     /// Records snapshots that are there and that the ledger does not know.
     pub(in crate::backup) fn record_found(&self) -> Result<()> {
         let ledger = Ledger::read(&Ledger::file(&self.root))?;
-        let events = repository_files(&self.root)?
-            .keys()
-            .filter_map(|name| name.strip_prefix("snapshots/"))
-            .filter_map(|id| id.parse::<SnapshotId>().ok())
-            .filter(|id| ledger.snapshots.get(id).is_none_or(|known| known.forgotten))
-            .map(|snapshot| Event::Found { snapshot })
-            .collect::<Vec<_>>();
-        if events.is_empty() { Ok(()) } else { self.record(events) }
+        let is_known = |id: &SnapshotId| ledger.snapshots.get(id).is_some_and(|known| !known.forgotten);
+        let is_new = |name: &str| name.parse().is_ok_and(|id| !is_known(&id));
+        let folder = self.root.join("snapshots");
+        let names = fs::read_dir(&folder).context("list", &folder)?.flatten();
+        if !names.into_iter().any(|entry| is_new(&entry.file_name().to_string_lossy())) {
+            return Ok(());
+        }
+        let there: Vec<Snapshot> = self.work(Work::List, &ProgressSink::none())?;
+        let new = there.into_iter().filter(|snapshot| !is_known(&snapshot.id));
+        let found = new.map(|snapshot| Event::Found {
+            made: snapshot.time,
+            good: snapshot.is_good(),
+            snapshot: snapshot.id,
+        });
+        self.record(found.collect())
     }
 }
 
