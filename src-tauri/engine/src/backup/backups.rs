@@ -187,9 +187,16 @@ impl Backups {
         progress: &ProgressSink,
     ) -> Result<Option<MirrorReport>> {
         let done = self.place(copy).and_then(|place| match place {
-            Some(place) => mirror(&self.root, &*place, self.settings.quarantine(), now, progress).map(Some),
+            Some(place) => {
+                let _only = Lock::copy(&self.root, copy)?;
+                mirror(&self.root, &*place, self.settings.quarantine(), now, progress).map(Some)
+            }
             None => Ok(None),
         });
+        // Who writes it remembers how that ended.
+        if done.as_ref().is_err_and(|error| error.code() == Code::BackupBusy) {
+            return done;
+        }
         State::change(&self.locations, |state| {
             let state = state.copies.entry(copy).or_default();
             match &done {
@@ -323,7 +330,8 @@ impl Backups {
     /// When the snapshots cannot be read.
     pub fn find_text(&self, text: &str, progress: &ProgressSink) -> Result<Vec<Hit>> {
         if text.trim().is_empty() {
-            return Err(Error::new(Code::Usage, "there is nothing to look for"));
+            return Err(Error::new(Code::Usage, "there is nothing to look for")
+                .remedy("drydock backup list --find TEXT"));
         }
         self.work(Work::Find { text: text.to_owned() }, progress)
     }

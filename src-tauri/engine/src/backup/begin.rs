@@ -44,7 +44,7 @@ impl Backups {
     /// key and its repository is gone; and as the keyring.
     pub(super) fn opened(&self) -> Result<RepositoryKey> {
         match (RepositoryKey::load(&self.locations)?, self.is_begun()) {
-            (Some(key), true) if key.master.is_some() => Ok(key),
+            (Some(key), true) if key.master.is_some() && self.is_written_down() => Ok(key),
             (Some(key), true) => self.unlocked(key.code),
             (Some(key), false) if key.master.is_some() && self.has_other_copies()? => Err(self.gone()),
             (key, false) => self.begin(key.map(|key| key.code)),
@@ -72,6 +72,12 @@ impl Backups {
 
     fn is_begun(&self) -> bool {
         self.root.join("config").exists()
+    }
+
+    /// Whether the last step of a beginning was done, and what it wrote is still there. A damaged state is
+    /// there: it is for a verification to mend.
+    fn is_written_down(&self) -> bool {
+        State::read(&self.locations).map_or(true, |state| state.repository.is_some())
     }
 
     /// Whether the lost repository may still be in another copy.

@@ -269,6 +269,12 @@ impl Ledger {
         there.max_by_key(|(_, known)| known.made).map(|(id, _)| id)
     }
 
+    /// The newest snapshot that counts as good.
+    pub(super) fn newest_good(&self) -> Option<&SnapshotId> {
+        let there = self.snapshots.iter().filter(|(_, known)| known.good && !known.forgotten);
+        there.max_by_key(|(_, known)| known.made).map(|(id, _)| id)
+    }
+
     /// The snapshots that should be there.
     pub(super) fn expected(&self) -> BTreeSet<SnapshotId> {
         self.snapshots.iter().filter(|(_, known)| !known.forgotten).map(|(id, _)| id.clone()).collect()

@@ -2,7 +2,7 @@
 //!
 //! The system gives a lock back when its process ends, however it ends.
 
-use super::repository::order::Wait;
+use super::{repository::order::Wait, snapshot::CopyName};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::create_private_dir,
@@ -18,7 +18,8 @@ use std::{
 /// A lock, while it lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    /// None where nothing can be written, so that nobody could remove a file either.
+    _file: Option<File>,
 }
 
 /// So long one waits for the others.
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 impl Lock {
     /// To take and read snapshots.
     pub(super) fn shared(root: &Path) -> Result<Self> {
+        if is_read_only(root) {
+            return Ok(Self { _file: None });
+        }
         Self::wait(root, "repository.lock", File::try_lock_shared, PATIENCE)
     }
 
@@ -48,11 +52,17 @@ impl Lock {
         Self::wait(root, "ledger.lock", File::try_lock, PATIENCE)
     }
 
+    /// To write another copy. Whoever waits for it is told soon: a copy can take hours.
+    pub(super) fn copy(root: &Path, copy: CopyName) -> Result<Self> {
+        let name = format!("{copy}.lock");
+        Self::wait(root, &name, File::try_lock, Duration::from_secs(3))
+    }
+
     /// To remove files if nobody else is at work.
     pub(super) fn alone_now(root: &Path) -> Result<Option<Self>> {
         let file = open(root, "repository.lock")?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { _file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(cause)) => Err(cause).context("lock", root),
         }
@@ -68,7 +78,7 @@ impl Lock {
         let deadline = Instant::now() + patience;
         loop {
             match lock(&file) {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { _file: Some(file) }),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                     thread::sleep(Duration::from_millis(20));
                 }
@@ -84,6 +94,12 @@ impl Lock {
             }
         }
     }
+}
+
+/// Whether a folder is on a file system that is mounted to be read only.
+fn is_read_only(root: &Path) -> bool {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    statvfs(root).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 fn open(root: &Path, name: &str) -> Result<File> {

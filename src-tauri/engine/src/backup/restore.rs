@@ -1,7 +1,7 @@
 //! Bringing files of a snapshot back: into a folder beside its target first, compared there, and then put in
 //! their place in one step.
 
-use super::{Backups, repository::Restored, snapshot::SnapshotId};
+use super::{Backups, copies::is_mount_point, repository::Restored, snapshot::SnapshotId};
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::create_private_dir,
@@ -10,8 +10,9 @@ use crate::{
 use drydock_inside::{Before, Placed, Staged, disk, place};
 use rustix::process::{Pid, test_kill_process};
 use std::{
-    fs::{self, File},
+    fs::{self, File, FileType, Permissions},
     io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -47,14 +48,24 @@ impl Backups {
             return Err(Error::new(Code::RestoreTarget, format!("{} is not a folder", parent.display()))
                 .remedy("make it first"));
         }
-        let staging = Staging::beside(parent)?;
+        // A volume's top folder cannot be exchanged for another.
+        let is_volume = is_mount_point(to);
+        let staging = Staging::beside(if is_volume { to } else { parent })?;
         let restored = self.restore_into(&self.root, &key, snapshot, paths, &staging.path, progress)?;
         if !restored.failed.is_empty() && damaged == IfDamaged::Refuse {
             return Err(incomplete(&restored));
         }
-        disk::rename(&staging.path, to)
-            .and_then(|()| disk::sync_folder(parent))
-            .context("put in its place", to)?;
+        if is_volume {
+            for entry in fs::read_dir(&staging.path).context("list", &staging.path)?.flatten() {
+                let target = to.join(entry.file_name());
+                disk::rename(&entry.path(), &target).context("put in its place", &target)?;
+            }
+            disk::sync_folder(to).context("flush", to)?;
+        } else {
+            disk::rename(&staging.path, to)
+                .and_then(|()| disk::sync_folder(parent))
+                .context("put in its place", to)?;
+        }
         Ok(restored)
     }
 
@@ -78,24 +89,16 @@ impl Backups {
         }
         let mut brought = BroughtBack::default();
         for entry in walkdir::WalkDir::new(&staging.path).sort_by_file_name().into_iter().flatten() {
-            if !entry.file_type().is_file() {
-                continue;
-            }
             let Ok(name) = entry.path().strip_prefix(&staging.path) else { continue };
             let Some(target) = self.place_of(name) else { continue };
-            let folder = target.parent().unwrap_or(&self.locations.home);
-            create_private_dir(folder)?;
-            let mut file = File::open(entry.path()).context("read", entry.path())?;
-            let staged = Staged::write(folder, 0o600, &mut file).context("write", &target)?;
-            match place(staged, &target, Before::Nothing).context("write", &target)? {
-                Placed::Done { .. } => {
-                    let now = SystemTime::now();
-                    File::open(&target)
-                        .and_then(|file| file.set_modified(now))
-                        .context("set the time of", &target)?;
-                    brought.back.push(target);
-                }
-                Placed::Surprise { .. } => brought.there.push(target),
+            let mode = entry.metadata().map_or(0o600, |data| data.mode() & 0o777);
+            let kind = entry.file_type();
+            if kind.is_dir() {
+                make_folder(&target, mode)?;
+            } else if bring_one(entry.path(), &target, kind, mode)? {
+                brought.back.push(target);
+            } else {
+                brought.there.push(target);
             }
         }
         Ok(brought)
@@ -108,6 +111,39 @@ impl Backups {
         }
         let below = name.strip_prefix(".claude").or_else(|_| name.strip_prefix("archive")).ok()?;
         Some(self.locations.claude_dir.join(below))
+    }
+}
+
+/// Makes a folder as it was, with its parents, if it is not there.
+fn make_folder(folder: &Path, mode: u32) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    create_private_dir(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(mode)).context("set the permissions of", folder)
+}
+
+/// Puts one file or link in its place, if nothing is there; whether it is there now.
+fn bring_one(from: &Path, target: &Path, kind: FileType, mode: u32) -> Result<bool> {
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    create_private_dir(folder)?;
+    if kind.is_symlink() {
+        let link = fs::read_link(from).context("read", from)?;
+        return match std::os::unix::fs::symlink(link, target) {
+            Ok(()) => Ok(true),
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(cause) => Err(Error::io("write", target, &cause)),
+        };
+    }
+    let mut file = File::open(from).context("read", from)?;
+    let staged = Staged::write(folder, mode, &mut file).context("write", target)?;
+    match place(staged, target, Before::Nothing).context("write", target)? {
+        Placed::Done { .. } => {
+            let set = File::open(target).and_then(|file| file.set_modified(SystemTime::now()));
+            set.context("set the time of", target)?;
+            Ok(true)
+        }
+        Placed::Surprise { .. } => Ok(false),
     }
 }
 

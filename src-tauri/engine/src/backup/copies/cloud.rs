@@ -115,7 +115,14 @@ impl Cloud {
         ]) {
             Error::new(Code::CopyAbsent, message)
                 .remedy("nothing, if you are offline; the copy catches up by itself")
-        } else if code(&["no space", "quota", "insufficient storage", "507"]) {
+        } else if code(&[
+            "no space",
+            "remaining disk space",
+            "disk full",
+            "quota",
+            "insufficient storage",
+            "507",
+        ]) {
             Error::new(Code::DiskFull, message).remedy(
                 "free space there, or choose another: drydock settings set backup.cloud.remote REMOTE:FOLDER",
             )

@@ -52,6 +52,7 @@ pub(in crate::backup) fn mirror(
 ) -> Result<MirrorReport> {
     // Nothing may be pruned meanwhile.
     let _lock = Lock::shared(root)?;
+    place.sweep();
     let ledger = Ledger::read(&Ledger::file(root))?;
     refuse_another_story(place, &ledger)?;
     // Snapshots are listed before what they need: whatever comes meanwhile is left for the next time.

@@ -8,7 +8,7 @@ mod volume;
 pub(super) use cloud::Cloud;
 pub use mirror::MirrorReport;
 pub(super) use mirror::mirror;
-pub(super) use volume::{Volume, misnamed, repository_files, sweep};
+pub(super) use volume::{Volume, is_mount_point, misnamed, repository_files, sweep};
 
 use crate::{error_handling::Result, progress::ProgressSink};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub(super) const LEDGER: &str = "drydock/ledger.jsonl";
 
 /// A place where a copy is, or can be.
 pub(super) trait Place {
+    /// Removes what processes left there that were ended in the middle. The caller is the only one who writes.
+    fn sweep(&self) {}
     /// How people name it.
     fn name(&self) -> String;
     /// All files of the repository there, with their sizes.

@@ -165,6 +165,12 @@ impl Volume {
 }
 
 impl Place for Volume {
+    fn sweep(&self) {
+        if self.look().is_ok() {
+            sweep(&self.folder);
+        }
+    }
+
     fn name(&self) -> String {
         self.folder.display().to_string()
     }
@@ -406,7 +412,7 @@ fn is_mounted(path: &Path) -> bool {
     is_mount_point(&mount)
 }
 
-fn is_mount_point(path: &Path) -> bool {
+pub(in crate::backup) fn is_mount_point(path: &Path) -> bool {
     let device = |path: &Path| fs::metadata(path).map(|data| data.dev());
     match (device(path), path.parent().map(device)) {
         (Ok(own), Some(Ok(parent))) => own != parent,

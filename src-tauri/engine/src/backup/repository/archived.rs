@@ -96,11 +96,9 @@ impl Archive {
         before: &[String],
         present: &HashSet<&str>,
     ) {
-        let file_name = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-        let moved: HashSet<String> = present.iter().map(|name| file_name(name)).collect();
+        let elsewhere: HashSet<&str> = present.iter().map(|name| below_project(name)).collect();
         for name in before {
-            let is_transcript = name.ends_with(".jsonl");
-            if present.contains(name.as_str()) || (is_transcript && moved.contains(&file_name(name))) {
+            if elsewhere.contains(below_project(name)) {
                 continue;
             }
             let path = Path::new(name);
@@ -146,6 +144,12 @@ impl Archive {
             })
             .collect()
     }
+}
+
+/// A name without the folder of its project, which is another one when the project moved.
+fn below_project(name: &str) -> &str {
+    let below = name.strip_prefix(".claude/projects/").and_then(|rest| rest.split_once('/'));
+    below.map_or(name, |(_, below)| below)
 }
 
 fn parts(path: &Path) -> Vec<OsString> {

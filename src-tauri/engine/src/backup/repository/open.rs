@@ -71,14 +71,11 @@ pub(super) fn begin(root: &Path, code: &str) -> Result<(Sensitive<String>, Strin
     let config = ConfigOptions::default()
         .set_datapack_size(ByteSize::mib(8))
         .set_datapack_size_limit(ByteSize::mib(8));
-    let key = MasterKey::new();
+    // The key file comes first and `config`, which makes it a repository, last.
     let opened = repository(Folder::kept(root), rustic_core::NoProgressBars)
-        .and_then(|made| made.init(&Credentials::Masterkey(key.clone()), &key_options(), &config))
+        .and_then(|made| made.init(&Credentials::password(code), &key_options(), &config))
         .map_err(|cause| failed("the repository of the backups could not be begun", &cause))?;
-    opened
-        .add_key(code, &key_options())
-        .map_err(|cause| failed("the recovery code could not be put into the repository", &cause))?;
-    let master = serde_json::to_string(&key)
+    let master = serde_json::to_string(&opened.key())
         .map_err(|cause| Error::new(Code::Internal, "a key could not be written down").why(cause))?;
     Ok((Sensitive::new(master), id_of(opened.config())))
 }

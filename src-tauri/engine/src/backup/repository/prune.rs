@@ -33,10 +33,11 @@ pub(super) fn prune(
     refuse_unverified(&ledger)?;
     let sorted = sort(&ledger.snapshots, retention, now);
     let unusable = |cause: Box<rustic_core::RusticError>| failed("the backups could not be pruned", &cause);
-    // Records of snapshots that are not there any more need no deed but their own end.
     let gone: Vec<SnapshotId> = sorted.go.iter().cloned().collect();
     let mut pruned = Pruned { stay: sorted.stay.into_iter().collect(), gone, unused: 0 };
-    let ids: Vec<_> = pruned.gone.iter().filter_map(|id| id.as_str().parse().ok()).collect();
+    // Also those that an earlier prune recorded and was ended before it removed them.
+    let recorded = ledger.snapshots.iter().filter(|(_, known)| known.forgotten).map(|(id, _)| id);
+    let ids: Vec<_> = pruned.gone.iter().chain(recorded).filter_map(|id| id.as_str().parse().ok()).collect();
     let mut options = PruneOptions::default();
     if cfg!(test) {
         // So that tests see files go.

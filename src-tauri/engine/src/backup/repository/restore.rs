@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backup::{lock::Lock, snapshot::SnapshotId},
-    error_handling::{IoContext, Result},
+    error_handling::{Error, IoContext, Result},
 };
 use rustic_core::{
     LsOptions, Progress, ProgressBars, RusticError,
@@ -23,7 +23,7 @@ use std::{
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Component, Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -71,7 +71,7 @@ pub(super) fn restore(
     }
     let bar = repository.progress_bytes("restoring");
     bar.set_length(files.iter().map(|file| file.node.meta.size).sum());
-    let restored = write_all(&repository, &files, to, &bar);
+    let restored = write_all(&repository, &files, to, &bar)?;
     bar.finish();
     flush(to)?;
     // Last, and the deepest first: what is written into a folder changes its time.
@@ -97,14 +97,19 @@ fn inside(path: &Path) -> PathBuf {
     path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
-fn write_all(repository: &Full, files: &[Wanted], to: &Path, bar: &Progress) -> Restored {
+fn write_all(repository: &Full, files: &[Wanted], to: &Path, bar: &Progress) -> Result<Restored> {
     let next = AtomicUsize::new(0);
     let restored = Mutex::new(Restored::default());
+    // No further file will fit either, and that says nothing of the backups.
+    let full: OnceLock<Error> = OnceLock::new();
     let workers = thread::available_parallelism().map_or(2, usize::from).min(8);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if full.get().is_some() {
+                        break;
+                    }
                     let target = to.join(inside(&file.path));
                     let outcome = write_one(repository, &file.node, &target);
                     bar.inc(file.node.meta.size);
@@ -113,6 +118,14 @@ fn write_all(repository: &Full, files: &[Wanted], to: &Path, bar: &Progress) -> 
                         Ok(bytes) => {
                             restored.files += 1;
                             restored.bytes += bytes;
+                        }
+                        Err(cause)
+                            if matches!(
+                                cause.kind(),
+                                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                            ) =>
+                        {
+                            let _ = full.set(Error::io("restore", &target, &cause));
                         }
                         Err(cause) => {
                             // A part of a file is worse than none.
@@ -126,9 +139,12 @@ fn write_all(repository: &Full, files: &[Wanted], to: &Path, bar: &Progress) -> 
             });
         }
     });
+    if let Some(error) = full.into_inner() {
+        return Err(error.remedy("choose a folder on another disk"));
+    }
     let mut restored = restored.into_inner().unwrap_or_else(PoisonError::into_inner);
     restored.failed.sort_by(|a, b| a.path.cmp(&b.path));
-    restored
+    Ok(restored)
 }
 
 /// Writes one file, reads it again, and compares it with what the snapshot says of it.

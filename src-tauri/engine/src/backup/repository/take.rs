@@ -70,11 +70,12 @@ fn take_once(way: &Way, take: &Take, progress: impl ProgressBars) -> Result<Take
         Reading::Changed => latest(&repository, &way.root)?,
         Reading::Everything => None,
     };
+    let reference = latest_good(&repository, &way.root);
     let repository = repository
         .to_indexed_ids()
         .map_err(|cause| failed("the index of the backups cannot be read", &cause))?;
     if let Some(last) = &last {
-        note_lost(&repository, last, &mut source);
+        note_lost(&repository, reference.as_ref().unwrap_or(last), &mut source);
         let names = before.map(|seen| seen.conversations);
         let stored = archive(way, &repository, last, &source, names, take.archive)
             .map_err(|cause| failed("the archive of the last snapshot cannot be read", &cause))?;
@@ -112,7 +113,14 @@ fn latest(repository: &super::open::Opened, root: &Path) -> Result<Option<Snapsh
     Ok(all.into_iter().max_by(|a, b| a.time.cmp(&b.time)))
 }
 
-/// What every home has and this one has lost since the last snapshot is damage, not a choice.
+/// The newest snapshot that counts as good, if that is not the newest of all.
+fn latest_good(repository: &super::open::Opened, root: &Path) -> Option<SnapshotFile> {
+    let ledger = Ledger::read(&Ledger::file(root)).ok()?;
+    let good = ledger.newest_good().filter(|good| ledger.newest() != Some(good))?;
+    repository.get_file::<SnapshotFile>(&good.as_str().parse().ok()?).ok()
+}
+
+/// What every home has and this one has lost since the last good snapshot is damage, not a choice.
 fn note_lost(repository: &Ids, before: &SnapshotFile, source: &mut Source) {
     for name in [super::source::CLAUDE, super::source::STATE] {
         let had = || repository.node_from_path(before.tree, Path::new(name)).is_ok();

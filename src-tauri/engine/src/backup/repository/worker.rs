@@ -59,14 +59,20 @@ pub fn serve_if_asked() -> Option<ExitCode> {
     Some(ExitCode::SUCCESS)
 }
 
+/// The order is the first line of standard input. The rest of it is the caller's life: when that ends, however
+/// it ends, so does this process, wherever it is.
 fn read_order() -> Result<Order> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text).ok().and_then(|_| serde_json::from_slice(&text).ok()).ok_or_else(
-        || {
-            Error::new(Code::Usage, format!("`{WORKER_ARGUMENT}` is for Drydock itself"))
-                .remedy("drydock backup --help")
-        },
-    )
+    let mut line = Vec::new();
+    let read = io::stdin().lock().read_until(b'\n', &mut line).ok();
+    let order = read.and_then(|_| serde_json::from_slice(&line).ok()).ok_or_else(|| {
+        Error::new(Code::Usage, format!("`{WORKER_ARGUMENT}` is for Drydock itself"))
+            .remedy("drydock backup --help")
+    })?;
+    thread::spawn(|| {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(1);
+    });
+    Ok(order)
 }
 
 fn tell(told: &Told) {
@@ -136,10 +142,14 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
         .stderr(Stdio::piped())
         .spawn()
         .map_err(not_started)?;
-    let text = Sensitive::new(serde_json::to_vec(order).map_err(unreadable)?);
-    if let Some(mut input) = child.stdin.take() {
+    let mut text = serde_json::to_vec(order).map_err(unreadable)?;
+    text.push(b'\n');
+    let text = Sensitive::new(text);
+    // Open for as long as this process lives and wants the work done.
+    let mut input = child.stdin.take();
+    if let Some(input) = &mut input {
         // One that ended already says why by its exit code.
-        let _ = input.write_all(text.reveal());
+        let _ = input.write_all(text.reveal()).and_then(|()| input.flush());
     }
     let errors = child.stderr.take().map(|errors| thread::spawn(move || last_lines(errors)));
     let mut told = None;

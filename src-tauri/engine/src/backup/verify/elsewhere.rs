@@ -6,6 +6,7 @@ use crate::{
         Backups,
         copies::{Place, rank, repository_files},
         ledger::Ledger,
+        lock::Lock,
         repository::order::{Checked, ReadBack, Work},
         snapshot::CopyName,
         state::State,
@@ -28,6 +29,9 @@ impl Backups {
         progress: &ProgressSink,
     ) -> Result<Option<Seen>> {
         let Some(place) = self.place(copy)? else { return Ok(None) };
+        if let Ok(_only) = Lock::copy(&self.root, copy) {
+            place.sweep();
+        }
         let mut seen = self.look_elsewhere(copy, &*place, depth, progress)?;
         if seen.faults.is_empty() || heal == Heal::No {
             return Ok(Some(seen));

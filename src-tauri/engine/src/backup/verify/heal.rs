@@ -85,6 +85,11 @@ impl Backups {
             })?;
             how.insert(State::file(&self.locations).display().to_string(), "from the ledger".into());
         }
+        if found.own.contains(&OwnFile::Marker) && State::read(&self.locations)?.repository.is_none() {
+            // Nobody knows the repository's id but itself.
+            self.opened()?;
+            how.insert(MARKER.into(), "made anew".into());
+        }
         if found.own.contains(&OwnFile::Marker)
             && let Some(repository) = State::read(&self.locations)?.repository.or(ledger.repository)
         {
