@@ -5,6 +5,7 @@ use super::{
     key::RepositoryKey,
     ledger::{Event, Ledger},
     lock::Lock,
+    remembered::Remembered,
     repository::{
         Hit, Listed, Origin, Pruned, Restored, Taken,
         order::{Order, PruneDeed, Reading, Take, Wait, Work},
@@ -12,7 +13,7 @@ use super::{
     },
     retention::Retention,
     snapshot::{CopyName, Reason, Snapshot, SnapshotId},
-    state::State,
+    state::CopyState,
 };
 use crate::{
     error_handling::{Code, Error, Result},
@@ -22,7 +23,10 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The backups of one home. All its methods block.
 #[derive(Debug, Clone)]
@@ -125,6 +129,10 @@ impl Backups {
     ) -> Result<Taken> {
         self.refuse_nothing()?;
         let key = self.opened()?;
+        if self.sound_ledger().is_err() {
+            // A snapshot must not wait for somebody to look; what is lost is told by the next verification.
+            self.heal_ledger(&self.others(), Utc::now(), &mut BTreeMap::new())?;
+        }
         let begun = Utc::now();
         let origin = Origin {
             claude_dir: self.locations.claude_dir.clone(),
@@ -134,7 +142,7 @@ impl Backups {
         let taken: Result<Taken> =
             self.work_with(&key, Work::Take(Take { origin, reason, archive, reading, wait }), progress);
         let ledger = Ledger::read(&Ledger::file(&self.root)).unwrap_or_default();
-        State::change(&self.locations, |state| {
+        self.remember(|state| {
             let copy = state.copies.entry(CopyName::Local).or_default();
             match &taken {
                 Ok(taken) => {
@@ -197,7 +205,7 @@ impl Backups {
         if done.as_ref().is_err_and(|error| error.code() == Code::BackupBusy) {
             return done;
         }
-        State::change(&self.locations, |state| {
+        self.remember(|state| {
             let state = state.copies.entry(copy).or_default();
             match &done {
                 Ok(Some(report)) => {
@@ -225,7 +233,7 @@ impl Backups {
     /// The folder of the external copy, if its volume is here.
     pub(super) fn volume(&self) -> Result<Option<Volume>> {
         let Some(wanted) = self.settings.external_copy(&self.locations.home) else { return Ok(None) };
-        let state = State::read(&self.locations).unwrap_or_default();
+        let Remembered { state, damage } = self.remembered();
         let known = state.copy(CopyName::External);
         if known.id.is_some() {
             return Volume::find(&wanted, &known)?.map(Some).ok_or_else(|| {
@@ -237,27 +245,26 @@ impl Backups {
         }
         let Some(repository) = state.repository else { return Ok(None) };
         let Some((volume, begun)) = Volume::begin(&wanted, &repository)? else { return Ok(None) };
-        State::change(&self.locations, |state| {
-            state.copies.insert(CopyName::External, begun);
-        })?;
+        // What is damaged stays as it is until it was named.
+        if damage.is_none() {
+            self.remember(|state| state.copies.insert(CopyName::External, begun))?;
+        }
         Ok(Some(volume))
     }
 
     fn cloud(&self) -> Result<Option<Cloud>> {
         let Some(remote) = self.settings.cloud_copy() else { return Ok(None) };
         let cloud = Cloud::at(&remote, &self.locations);
-        let state = State::read(&self.locations).unwrap_or_default();
+        let Remembered { state, damage } = self.remembered();
         let Some(repository) = state.repository.clone() else { return Ok(None) };
         if state.copy(CopyName::Cloud).id.as_deref() == Some(remote.as_str()) {
             return Ok(Some(cloud));
         }
         super::adopt::claim(&cloud, &repository)?;
-        State::change(&self.locations, |state| {
-            state.copies.insert(
-                CopyName::Cloud,
-                super::state::CopyState { id: Some(remote), ..super::state::CopyState::default() },
-            );
-        })?;
+        if damage.is_none() {
+            let begun = CopyState { id: Some(remote), ..CopyState::default() };
+            self.remember(|state| state.copies.insert(CopyName::Cloud, begun))?;
+        }
         Ok(Some(cloud))
     }
 
@@ -266,7 +273,7 @@ impl Backups {
     /// # Errors
     /// When that cannot be written down.
     pub fn forget_copy(&self, copy: CopyName) -> Result<()> {
-        State::change(&self.locations, |state| drop(state.copies.remove(&copy)))
+        self.remember(|state| drop(state.copies.remove(&copy)))
     }
 
     /// All snapshots of the local copy, the oldest first.
@@ -347,6 +354,7 @@ impl Backups {
             PrunePlan::Do => PruneDeed::Do,
         };
         let retention = Retention { hourly, days };
+        self.sound_ledger()?;
         let pruned = self.work(Work::Prune { retention, now, deed }, progress)?;
         self.remember_head()?;
         Ok(pruned)
@@ -369,15 +377,14 @@ impl Backups {
             // A prune writes into the ledger as well, and holds the repository alone.
             let _shared = Lock::shared(&self.root)?;
             let _ledger = Lock::ledger(&self.root)?;
-            let file = Ledger::file(&self.root);
-            Ledger::read(&file)?.add(&file, Utc::now(), events)?;
+            self.sound_ledger()?.add(&Ledger::file(&self.root), Utc::now(), events)?;
         }
         self.remember_head()
     }
 
     pub(super) fn remember_head(&self) -> Result<()> {
         let ledger = Ledger::read(&Ledger::file(&self.root))?;
-        State::change(&self.locations, |state| state.head = ledger.head.clone())
+        self.remember(|state| state.head = ledger.head.clone())
     }
 
     pub(super) fn work<T: DeserializeOwned>(&self, work: Work, progress: &ProgressSink) -> Result<T> {

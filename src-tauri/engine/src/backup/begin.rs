@@ -57,10 +57,7 @@ impl Backups {
         match (RepositoryKey::load(&self.locations)?, self.is_begun()) {
             (Some(key), true) if key.master.is_some() => Ok(key),
             (Some(key), true) => self.unlocked(key.code),
-            (Some(key), false)
-                if key.master.is_some()
-                    && State::read(&self.locations).is_ok_and(|state| state.repository.is_some()) =>
-            {
+            (Some(key), false) if key.master.is_some() && self.remembered().state.repository.is_some() => {
                 Err(self.gone())
             }
             (None, true) => Err(no_key(&self.root)),
@@ -74,15 +71,14 @@ impl Backups {
         self.root.join("config").exists()
     }
 
-    /// Whether the last step of a beginning was done, and what it wrote is still there. A damaged state is
-    /// there: it is for a verification to mend.
+    /// Whether the last step of a beginning was done.
     fn is_written_down(&self) -> bool {
-        State::read(&self.locations).map_or(true, |state| state.repository.is_some())
+        self.remembered().state.repository.is_some()
     }
 
     /// Whether the lost repository may still be in another copy.
     fn has_other_copies(&self) -> Result<bool> {
-        let state = State::read(&self.locations)?;
+        let state = self.remembered().state;
         Ok(state.copies.values().any(|copy| copy.newest.is_some() && copy.id.is_some()))
     }
 
@@ -143,7 +139,7 @@ impl Backups {
         let marker = self.root.join(super::copies::MARKER);
         let known = super::copies::Marker { copy: "local".to_owned(), repository: repository.to_owned() };
         sealed::write(&marker, &known)?;
-        State::change(&self.locations, |state| {
+        self.remember(|state| {
             if state.repository.as_deref() != Some(repository) {
                 *state =
                     State { sheet_saved: state.sheet_saved, jobs: state.jobs.clone(), ..State::default() };

@@ -7,7 +7,7 @@ use super::{
     ledger::Ledger,
     restore::Staging,
     snapshot::{CopyName, SnapshotId},
-    state::{Drill, State},
+    state::Drill,
 };
 use crate::{
     claude_home::{Class, class_of, parse_document},
@@ -31,7 +31,7 @@ impl Backups {
     /// [`Code::DrillFailed`] with what was wrong; [`Code::CopyAbsent`] when the copy is not here.
     pub fn drill(&self, copy: CopyName, now: DateTime<Utc>, progress: &ProgressSink) -> Result<Drill> {
         let done = self.drill_once(copy, now, progress);
-        State::change(&self.locations, |state| {
+        self.remember(|state| {
             let state = state.copies.entry(copy).or_default();
             match &done {
                 Ok(drill) => state.drill = Some(drill.clone()),

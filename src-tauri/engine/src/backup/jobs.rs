@@ -10,7 +10,7 @@ use super::{
     state::{Missed, State},
 };
 use crate::{
-    error_handling::{Code, Error, Result},
+    error_handling::{Error, Result},
     progress::ProgressSink,
     scheduler::{Done, Job, Situation, Standing},
 };
@@ -33,10 +33,7 @@ impl Backups {
     /// # Errors
     /// When the settings or the lock do not allow a look. A damaged state is mended by the next job.
     pub fn situation(&self, interval: TimeDelta, now: DateTime<Utc>) -> Result<Situation> {
-        let state = match State::read(&self.locations) {
-            Err(error) if error.code() == Code::BackupDamaged => State::default(),
-            read => read?,
-        };
+        let state = self.remembered().state;
         let newest = |copy| state.copies.get(&copy).and_then(|known| known.newest.as_ref()).map(|(id, _)| id);
         let ours = newest(CopyName::Local);
         let standing = |set: bool, copy| match (set, ours) {
@@ -75,7 +72,7 @@ impl Backups {
     /// # Errors
     /// When that cannot be written down.
     pub fn note_run(&self, job: &str, begun: DateTime<Utc>, failed: Option<&Error>) -> Result<()> {
-        State::change(&self.locations, |state| {
+        self.remember(|state| {
             let known = state.jobs.entry(job.to_owned()).or_default();
             known.begun = Some(begun);
             if failed.is_some() {
@@ -93,7 +90,7 @@ impl Backups {
     /// # Errors
     /// When that cannot be written down.
     pub fn note_missed(&self, job: &str, due: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool> {
-        State::change(&self.locations, |state| {
+        self.remember(|state| {
             if state.missed.iter().any(|missed| missed.job == job && missed.due == due) {
                 return false;
             }

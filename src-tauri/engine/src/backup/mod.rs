@@ -16,6 +16,7 @@ mod key;
 mod ledger;
 mod lock;
 mod pre_sync;
+mod remembered;
 mod repository;
 mod restore;
 mod retention;

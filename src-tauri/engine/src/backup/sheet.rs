@@ -51,7 +51,7 @@ impl Backups {
             return Err(Error::new(Code::BackupKey, "that is not how the code on the recovery sheet ends")
                 .remedy("drydock backup key export, for the sheet once more"));
         }
-        State::change(&self.locations, |state| state.sheet_saved = Some(now))
+        self.remember(|state| state.sheet_saved = Some(now))
     }
 
     /// Takes over backups of another computer, or of before the keyring was lost, by the code on their sheet.
@@ -66,7 +66,7 @@ impl Backups {
         }
         self.unlocked(code)?;
         // Who typed it has it.
-        State::change(&self.locations, |state| state.sheet_saved = Some(now))?;
+        self.remember(|state| state.sheet_saved = Some(now))?;
         self.adopt_ledger()
     }
 

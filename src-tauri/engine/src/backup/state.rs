@@ -146,33 +146,37 @@ impl State {
         locations.data_dir.join("backup/state.json")
     }
 
-    /// Reads it. What is not there yet is empty.
+    /// Reads it. `None` when there is no such file.
     ///
     /// # Errors
     /// [`Code::BackupDamaged`] when it is not what was written.
-    pub(super) fn read(locations: &Locations) -> Result<Self> {
-        Ok(sealed::read(&Self::file(locations))?.unwrap_or_default())
+    pub(super) fn read(locations: &Locations) -> Result<Option<Self>> {
+        sealed::read(&Self::file(locations))
     }
 
-    /// Changes it. One that is damaged is put aside first and begun anew.
+    /// Changes it. One that is damaged is put aside; for one that is not there, `anew` tells what can be told.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn change<T>(locations: &Locations, change: impl FnOnce(&mut Self) -> T) -> Result<T> {
+    pub(super) fn change<T>(
+        locations: &Locations,
+        anew: impl FnOnce() -> Self,
+        change: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T> {
         let file = Self::file(locations);
         let folder = file.parent().unwrap_or(Path::new("."));
         create_private_dir(folder)?;
         let _lock = locked(&folder.join("state.lock"))?;
-        let mut state = match Self::read(locations) {
+        let before = match Self::read(locations) {
             Err(error) if error.code() == Code::BackupDamaged => {
                 put_aside(&file)?;
-                Self::default()
+                None
             }
             read => read?,
         };
-        let before = state.clone();
+        let mut state = before.clone().unwrap_or_else(anew);
         let done = change(&mut state);
-        if state != before {
+        if Some(&state) != before.as_ref() {
             sealed::write(&file, &state)?;
         }
         Ok(done)
@@ -232,15 +236,18 @@ mod tests {
     fn a_damaged_state_is_put_aside_and_begun_anew() {
         let home = tempfile::tempdir().unwrap();
         let locations = Locations::find(Some(home.path())).unwrap();
-        State::change(&locations, |state| state.repository = Some("r".into())).unwrap();
-        assert_eq!(State::read(&locations).unwrap().repository.as_deref(), Some("r"));
+        let change = |name: &str| {
+            State::change(&locations, State::default, |state| state.repository = Some(name.into())).unwrap();
+            State::read(&locations).unwrap().unwrap().repository.unwrap()
+        };
+        assert_eq!(State::read(&locations).unwrap(), None);
+        assert_eq!(change("r"), "r");
         let file = State::file(&locations);
         let mut text = std::fs::read(&file).unwrap();
         text[70] ^= 1;
         std::fs::write(&file, text).unwrap();
         assert_eq!(State::read(&locations).unwrap_err().code(), Code::BackupDamaged);
-        State::change(&locations, |state| state.repository = Some("s".into())).unwrap();
-        assert_eq!(State::read(&locations).unwrap().repository.as_deref(), Some("s"));
+        assert_eq!(change("s"), "s");
         let aside = std::fs::read_dir(file.parent().unwrap()).unwrap().flatten();
         assert_eq!(aside.filter(|entry| entry.file_name().to_string_lossy().contains("damaged")).count(), 1);
     }

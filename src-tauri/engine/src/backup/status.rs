@@ -3,7 +3,7 @@
 use super::{
     Backups,
     snapshot::{CopyName, SnapshotId},
-    state::{Drill, Failure, Missed, State, Verified},
+    state::{Drill, Failure, Missed, Verified},
 };
 use crate::error_handling::Result;
 use chrono::{DateTime, Utc};
@@ -51,7 +51,7 @@ impl Backups {
     /// # Errors
     /// [`crate::error_handling::Code::BackupDamaged`] when what was remembered is damaged.
     pub fn status(&self) -> Result<BackupStatus> {
-        let state = State::read(&self.locations)?;
+        let state = self.remembered().state;
         let local = state.copy(CopyName::Local);
         let copies = CopyName::ALL
             .into_iter()

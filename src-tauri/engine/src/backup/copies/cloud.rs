@@ -263,7 +263,18 @@ impl Place for Cloud {
 
     fn damaged(&self, root: &Path, names: &[String], progress: &ProgressSink) -> Result<Vec<String>> {
         progress.report(Progress::Step("reading the cloud copy".to_owned()));
-        Ok(self.check(root, names, Some("--download"))?.into_iter().collect())
+        let unsure: BTreeSet<_> =
+            misnamed(root, names, "reading the local copy", progress)?.into_iter().collect();
+        let sure: Vec<_> = names.iter().filter(|name| !unsure.contains(*name)).cloned().collect();
+        let mut damaged = self.check(root, &sure, Some("--download"))?;
+        if !unsure.is_empty() {
+            // What is damaged or missing here cannot tell anything of the one there.
+            let scratch = tempfile::tempdir().context("make a folder in", &std::env::temp_dir())?;
+            let names: Vec<_> = unsure.into_iter().collect();
+            self.fetch(&names, scratch.path(), progress)?;
+            damaged.extend(misnamed(scratch.path(), &names, "reading what was fetched", progress)?);
+        }
+        Ok(damaged.into_iter().collect())
     }
 }
 

@@ -46,7 +46,8 @@ pub(super) trait Place {
     fn write(&self, name: &str, content: &[u8]) -> Result<()>;
     /// Copies files from there into a folder, under the same names.
     fn fetch(&self, names: &[String], to: &Path, progress: &ProgressSink) -> Result<()>;
-    /// Those of the files there that are not what their names say, or what the local ones are.
+    /// Those of the files there that are not what their names say. They may be compared with the local ones of
+    /// `root`, as far as those are what their names say.
     fn damaged(&self, root: &Path, names: &[String], progress: &ProgressSink) -> Result<Vec<String>>;
 }
 

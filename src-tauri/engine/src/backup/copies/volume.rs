@@ -256,21 +256,10 @@ impl Place for Volume {
         Ok(())
     }
 
-    fn damaged(&self, root: &Path, names: &[String], progress: &ProgressSink) -> Result<Vec<String>> {
+    fn damaged(&self, _root: &Path, names: &[String], progress: &ProgressSink) -> Result<Vec<String>> {
         self.look()?;
-        let damaged = misnamed(&self.folder, names, "reading the external copy", progress)?;
-        let mut all: BTreeSet<_> = damaged.into_iter().collect();
-        if names.iter().any(|name| name == "config") && differs(root, &self.folder)? {
-            all.insert("config".to_owned());
-        }
-        Ok(all.into_iter().collect())
+        misnamed(&self.folder, names, "reading the external copy", progress)
     }
-}
-
-fn differs(root: &Path, other: &Path) -> Result<bool> {
-    let (ours, theirs) =
-        (sealed::digest_of(&root.join("config"))?, sealed::digest_of(&other.join("config"))?);
-    Ok(ours.is_some() && ours != theirs)
 }
 
 /// Those of the files that are missing or are not what their names say.

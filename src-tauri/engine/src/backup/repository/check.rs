@@ -2,7 +2,8 @@
 
 use super::{
     browse::snapshot,
-    open::{Way, failed},
+    folder::name_of,
+    open::{Opened, Way, failed},
     order::{Checked, Documents, ReadBack},
     take::{all, id_of},
 };
@@ -11,8 +12,14 @@ use crate::{
     claude_home::{Class, class_of, parse_document},
     error_handling::Result,
 };
-use rustic_core::{CheckOptions, LsOptions, ProgressBars, repofile::BlobType};
-use std::path::Path;
+use rustic_core::{
+    CheckOptions, FileType, LsOptions, ProgressBars, RusticResult,
+    repofile::{BlobType, IndexFile, PackId},
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+};
 
 /// Whether everything is there that the snapshots need, and with `read` whether it can be decrypted.
 pub(super) fn check(way: &Way, read: ReadBack, progress: impl ProgressBars) -> Result<Checked> {
@@ -21,28 +28,26 @@ pub(super) fn check(way: &Way, read: ReadBack, progress: impl ProgressBars) -> R
     let options = CheckOptions::default().read_data(read == ReadBack::Everything);
     let results =
         repository.check(options).map_err(|cause| failed("the repository cannot be looked over", &cause))?;
-    let mut checked = Checked { snapshots, ..Checked::default() };
+    let missing =
+        missing_packs(&repository).map_err(|cause| failed("the repository cannot be looked over", &cause))?;
+    let mut checked = Checked { snapshots, missing, ..Checked::default() };
     if results.is_ok().is_err() {
-        for (level, fault) in &results.0 {
-            // The type of the level has no name outside its crate.
-            if format!("{level:?}") != "Error" {
-                continue;
-            }
-            let text = fault.to_string();
-            if let Some(pack) = missing_pack(&text) {
-                checked.missing.push(format!("data/{}/{pack}", &pack[..2]));
-            }
-            checked.faults.push(text);
-        }
+        // The type of the level has no name outside its crate.
+        let errors = results.0.iter().filter(|(level, _)| format!("{level:?}") == "Error");
+        checked.faults = errors.map(|(_, fault)| fault.to_string()).collect();
     }
     Ok(checked)
 }
 
-/// The pack in a fault of the kind "referenced by the index … but not present".
-fn missing_pack(fault: &str) -> Option<&str> {
-    let rest = fault.strip_prefix("pack ")?;
-    let pack = rest.split(' ').next()?;
-    (rest.contains("but not present") && crate::backup::snapshot::is_digest(pack)).then_some(pack)
+/// The packs that the index names and that are not there.
+fn missing_packs(repository: &Opened) -> RusticResult<Vec<String>> {
+    let there: HashSet<PackId> = repository.list::<PackId>()?.collect();
+    let mut missing = BTreeSet::new();
+    for index in repository.stream_files::<IndexFile>()? {
+        let packs = index?.1.packs;
+        missing.extend(packs.into_iter().map(|pack| pack.id).filter(|id| !there.contains(id)));
+    }
+    Ok(missing.into_iter().map(|id| name_of(FileType::Pack, &id.into_inner())).collect())
 }
 
 /// Parses what a snapshot has of Claude Code's documents, as they come out of the repository.
@@ -78,19 +83,4 @@ fn is_document(path: &Path) -> bool {
     let name = below.to_string_lossy();
     name.ends_with(".json")
         && matches!(class_of(&name), Class::State | Class::Settings | Class::PluginRegistry)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_pack_is_taken_out_of_the_librarys_words() {
-        let pack = "ab".repeat(32);
-        let fault = format!(
-            "pack {pack} marked to-delete: false is referenced by the index with size 7 but not present! To repair: 'rustic repair index'."
-        );
-        assert_eq!(missing_pack(&fault), Some(pack.as_str()));
-        assert_eq!(missing_pack(&format!("pack {pack}: Hash mismatch.")), None);
-    }
 }

@@ -5,16 +5,18 @@ use crate::{
     backup::{
         Backups,
         copies::{Place, rank, repository_files},
+        key::RepositoryKey,
         ledger::Ledger,
         lock::Lock,
         repository::order::{Checked, ReadBack, Work},
         snapshot::CopyName,
-        state::State,
     },
+    container::hex,
     error_handling::Result,
     progress::ProgressSink,
 };
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Backups {
@@ -69,7 +71,7 @@ impl Backups {
         depth: Depth,
         progress: &ProgressSink,
     ) -> Result<Seen> {
-        let state = State::read(&self.locations).unwrap_or_default().copy(copy);
+        let state = self.remembered().state.copy(copy);
         let theirs = place.list()?;
         let ours = repository_files(&self.root)?;
         let small = copy == CopyName::External && theirs.values().sum::<u64>() < SMALL;
@@ -77,14 +79,20 @@ impl Backups {
         let part = state.part % PARTS;
         let names: Vec<_> = theirs
             .keys()
-            // What waits to be removed has no local file to compare with.
-            .filter(|name| copy == CopyName::External || ours.contains_key(*name))
             .filter(|name| everything || !name.starts_with("data/") || belongs_to(name, part))
             .cloned()
             .collect();
         let mut seen = Seen { newest: state.newest.map(|(id, _)| id), ..Seen::default() };
         seen.files = names.len() as u64;
         seen.bytes = names.iter().filter_map(|name| theirs.get(name)).sum();
+        let known = self.remembered().state.config.map(|config| hex(&Sha256::digest(config)));
+        let has_config = names.iter().any(|name| name == "config");
+        if let (true, Some(known)) = (has_config, known)
+            && place.read("config")?.map(|config| hex(&Sha256::digest(config))) != Some(known)
+        {
+            seen.faults.push(Fault::of("config", "it is not what was written"));
+        }
+        let names: Vec<_> = names.into_iter().filter(|name| name != "config").collect();
         for name in place.damaged(&self.root, &names, progress)? {
             seen.faults.push(Fault::of(name, "its content is not what it should be"));
         }
@@ -120,7 +128,7 @@ impl Backups {
     ) -> Result<()> {
         let Some(volume) = self.volume()? else { return Ok(()) };
         debug_assert_eq!(place.name(), volume.name());
-        let key = self.existing()?;
+        let Some(key) = RepositoryKey::load(&self.locations)? else { return Ok(()) };
         let work = Work::Check { read: ReadBack::Structure };
         match self.work_in::<Checked>(volume.folder(), &key, work, progress) {
             Ok(checked) => {

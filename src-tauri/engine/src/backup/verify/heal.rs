@@ -76,22 +76,16 @@ impl Backups {
         }
         let ledger = Ledger::read(&Ledger::file(&self.root))?;
         if found.own.contains(&OwnFile::State) {
-            let config = fs::read(self.root.join("config")).ok();
-            let whole = config.filter(|config| ledger.config.as_ref() == Some(&hex(&Sha256::digest(config))));
-            State::change(&self.locations, |state| {
-                state.repository.clone_from(&ledger.repository);
-                state.config = whole;
-                state.head = ledger.head.clone();
-            })?;
+            self.remember(|_| ())?;
             how.insert(State::file(&self.locations).display().to_string(), "from the ledger".into());
         }
-        if found.own.contains(&OwnFile::Marker) && State::read(&self.locations)?.repository.is_none() {
+        if found.own.contains(&OwnFile::Marker) && self.remembered().state.repository.is_none() {
             // Nobody knows the repository's id but itself.
             self.opened()?;
             how.insert(MARKER.into(), "made anew".into());
         }
         if found.own.contains(&OwnFile::Marker)
-            && let Some(repository) = State::read(&self.locations)?.repository.or(ledger.repository)
+            && let Some(repository) = self.remembered().state.repository.or(ledger.repository)
         {
             sealed::write(&self.root.join(MARKER), &Marker { copy: "local".to_owned(), repository })?;
             how.insert(MARKER.into(), "made anew".into());
@@ -100,7 +94,7 @@ impl Backups {
     }
 
     /// The longest whole ledger of any copy is taken; without one, the snapshots that are there begin a new one.
-    fn heal_ledger(
+    pub(in crate::backup) fn heal_ledger(
         &self,
         others: &Others,
         now: DateTime<Utc>,
@@ -127,7 +121,7 @@ impl Backups {
                 if file.exists() {
                     put_aside(&file)?;
                 }
-                let state = State::read(&self.locations).unwrap_or_default();
+                let state = self.remembered().state;
                 let config = fs::read(self.root.join("config")).unwrap_or_default();
                 if let Some(repository) = state.repository {
                     let event = Event::Begun { repository, config: hex(&Sha256::digest(&config)) };
@@ -138,7 +132,7 @@ impl Backups {
         };
         how.insert(LEDGER.into(), what);
         let head = Ledger::read(&file)?.head;
-        State::change(&self.locations, |state| state.head = head)?;
+        self.remember(|state| state.head = head)?;
         drop(_lock);
         self.record_found()
     }
@@ -153,7 +147,7 @@ impl Backups {
     ) -> Result<()> {
         let mut wanted = found.files.clone();
         let ledger = Ledger::read(&Ledger::file(&self.root))?;
-        let state = State::read(&self.locations)?;
+        let state = self.remembered().state;
         if wanted.iter().any(|name| name == "config")
             && let Some(config) = state.config.filter(|config| {
                 ledger.config.as_ref().is_none_or(|wanted| *wanted == hex(&Sha256::digest(config)))

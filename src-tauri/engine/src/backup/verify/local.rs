@@ -7,6 +7,7 @@ use crate::{
         copies::{MARKER, Marker, Place, misnamed, repository_files, sweep},
         ledger::{Event, Ledger},
         lock::Lock,
+        remembered::Remembered,
         repository::{
             SeenOfHome,
             order::{Checked, Documents, ReadBack, Work},
@@ -76,15 +77,12 @@ impl Backups {
     /// Looks at everything; what is wrong is a finding and no error.
     pub(super) fn look_at_local(&self, depth: Depth, progress: &ProgressSink) -> Result<Findings> {
         let mut found = Findings::default();
-        let state = match State::read(&self.locations) {
-            Ok(state) => state,
-            Err(error) => {
-                found.own.insert(OwnFile::State);
-                let file = State::file(&self.locations).display().to_string();
-                found.seen.faults.push(Fault::of(file, error.message()));
-                State::default()
-            }
-        };
+        let Remembered { state, damage } = self.remembered();
+        if let Some(damage) = damage {
+            found.own.insert(OwnFile::State);
+            let file = State::file(&self.locations).display().to_string();
+            found.seen.faults.push(Fault::of(file, damage));
+        }
         if state.repository.is_none()
             && !found.own.contains(&OwnFile::State)
             && !self.root.join("config").exists()
@@ -257,11 +255,11 @@ fn newest(ledger: &Ledger, there: &BTreeSet<SnapshotId>) -> Option<SnapshotId> {
 }
 
 /// The other copies that are here now, with their files.
-pub(super) type Others = Vec<(CopyName, Box<dyn Place>, BTreeMap<String, u64>)>;
+pub(in crate::backup) type Others = Vec<(CopyName, Box<dyn Place>, BTreeMap<String, u64>)>;
 
 impl Backups {
     /// The other copies that can be reached.
-    pub(super) fn others(&self) -> Others {
+    pub(in crate::backup) fn others(&self) -> Others {
         let mut others = Others::new();
         for copy in [CopyName::External, CopyName::Cloud] {
             match self.place(copy) {

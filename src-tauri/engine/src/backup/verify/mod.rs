@@ -7,7 +7,7 @@ mod local;
 use super::{
     Backups,
     snapshot::{CopyName, DamagedDocument, SnapshotId},
-    state::{State, Verified},
+    state::Verified,
 };
 use crate::{error_handling::Error, error_handling::Result, progress::ProgressSink};
 use chrono::{DateTime, Utc};
@@ -124,26 +124,39 @@ impl Backups {
                 Ok(None) => Verdict::NotSetUp,
                 Err(error) => Verdict::Unseen { error },
             };
-            self.remember(copy, &verdict, depth, now)?;
+            self.note_verdict(copy, &verdict, depth, heal, now)?;
             verified.push(VerifiedCopy { copy, verdict });
         }
         Ok(verified)
     }
 
-    fn remember(&self, copy: CopyName, verdict: &Verdict, depth: Depth, now: DateTime<Utc>) -> Result<()> {
+    fn note_verdict(
+        &self,
+        copy: CopyName,
+        verdict: &Verdict,
+        depth: Depth,
+        heal: Heal,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        if heal == Heal::No && self.remembered().damage.is_some() {
+            // A look changes nothing of what it found damaged.
+            return Ok(());
+        }
         let found = match verdict {
             Verdict::Whole(seen) | Verdict::Healed(seen) => seen.newest.clone(),
             Verdict::Damaged(seen) => {
                 let error = damage(copy, seen);
-                return State::change(&self.locations, |state| {
+                return self.remember(|state| {
                     state.copies.entry(copy).or_default().failed(&error, now);
                 });
             }
             Verdict::Unseen { .. } | Verdict::NotSetUp => return Ok(()),
         };
         let Some(snapshot) = found else { return Ok(()) };
-        self.record(vec![super::ledger::Event::Verified { snapshot: snapshot.clone(), copy }])?;
-        State::change(&self.locations, |state| {
+        if self.sound_ledger().is_ok() {
+            self.record(vec![super::ledger::Event::Verified { snapshot: snapshot.clone(), copy }])?;
+        }
+        self.remember(|state| {
             let state = state.copies.entry(copy).or_default();
             state.verified = Some(Verified { at: now, snapshot });
             state.succeeded();
