@@ -222,9 +222,8 @@ async fn verify(context: &Context, copy: Option<Copy>, depth: Depth, heal: Heal)
         backups.verify_backup(&copies, depth, heal, Utc::now(), progress)
     })
     .await?;
-    // Nothing else can be told without a local copy.
-    if let Some(Verdict::Unseen { error }) = verified.first().map(|verified| &verified.verdict)
-        && error.code() == Code::BackupNone
+    // Nothing else can be told without the local copy or its key.
+    if let Some(VerifiedCopy { copy: CopyName::Local, verdict: Verdict::Unseen { error } }) = verified.first()
     {
         return Err(error.clone());
     }

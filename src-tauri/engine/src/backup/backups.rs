@@ -194,6 +194,8 @@ impl Backups {
         now: DateTime<Utc>,
         progress: &ProgressSink,
     ) -> Result<Option<MirrorReport>> {
+        // By the clock of the files, and before they are listed.
+        let listed = Utc::now();
         let done = self.place(copy).and_then(|place| match place {
             Some(place) => {
                 let _only = Lock::copy(&self.root, copy)?;
@@ -211,6 +213,7 @@ impl Backups {
                 Ok(Some(report)) => {
                     state.succeeded();
                     state.written = Some(now);
+                    state.listed = Some(listed);
                     state.newest = report.newest.clone();
                     (state.files, state.bytes) = (report.files, report.size);
                 }

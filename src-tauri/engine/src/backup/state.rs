@@ -52,6 +52,8 @@ pub(super) struct CopyState {
     /// The newest snapshot it holds, and as of when.
     pub(super) newest: Option<(SnapshotId, DateTime<Utc>)>,
     pub(super) written: Option<DateTime<Utc>>,
+    /// What was in the local copy at this time is in this one.
+    pub(super) listed: Option<DateTime<Utc>>,
     pub(super) verified: Option<Verified>,
     pub(super) drill: Option<Drill>,
     pub(super) failure: Option<Failure>,

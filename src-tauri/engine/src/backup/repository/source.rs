@@ -104,11 +104,12 @@ impl Source {
     pub(super) fn list(origin: &Origin, now: SystemTime) -> io::Result<Self> {
         let mut source = Self::default();
         let mut entries = Vec::new();
+        // Where it is inside of Claude Code's folder, it is here what it is everywhere else.
+        let state = fs::canonicalize(&origin.claude_json).ok();
         if let Ok(root) = fs::canonicalize(&origin.claude_dir) {
-            source.list_folder(&root, now, &mut entries)?;
+            source.list_folder(&root, state.as_deref(), now, &mut entries)?;
         }
-        let inside = origin.claude_json.starts_with(&origin.claude_dir);
-        if !inside && let Ok(path) = fs::canonicalize(&origin.claude_json) {
+        if let Some(path) = state {
             source.add_document(&path, Path::new(STATE), &mut entries);
         }
         source.bytes =
@@ -117,7 +118,13 @@ impl Source {
         Ok(source)
     }
 
-    fn list_folder(&mut self, root: &Path, now: SystemTime, entries: &mut Vec<Entry>) -> io::Result<()> {
+    fn list_folder(
+        &mut self,
+        root: &Path,
+        state: Option<&Path>,
+        now: SystemTime,
+        entries: &mut Vec<Entry>,
+    ) -> io::Result<()> {
         let walk = WalkDir::new(root).follow_links(false).sort_by_file_name().into_iter();
         let walk = walk.filter_entry(|entry| entry.depth() == 0 || !is_left_out(root, entry.path()));
         for entry in walk {
@@ -145,7 +152,7 @@ impl Source {
                 let Ok(target) = fs::read_link(entry.path()) else { continue };
                 let node = Node::new_node(entry.file_name(), NodeType::from_link(&target), meta_of(&data, 0));
                 entries.push(Entry { path: name, node, open: None });
-            } else if kind.is_file() {
+            } else if kind.is_file() && Some(entry.path()) != state {
                 self.add_file(entry.path(), below, &name, &data, now, entries);
             }
         }

@@ -6,7 +6,6 @@ use crate::{
         Backups,
         copies::{Place, rank, repository_files},
         key::RepositoryKey,
-        ledger::Ledger,
         lock::Lock,
         repository::order::{Checked, ReadBack, Work},
         snapshot::CopyName,
@@ -17,7 +16,11 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+};
 
 impl Backups {
     /// Looks at another copy's files, each against its own name and the local one's. `None` when the copy is
@@ -72,8 +75,8 @@ impl Backups {
         progress: &ProgressSink,
     ) -> Result<Seen> {
         let state = self.remembered().state.copy(copy);
-        let theirs = place.list()?;
         let ours = repository_files(&self.root)?;
+        let theirs = place.list()?;
         let small = copy == CopyName::External && theirs.values().sum::<u64>() < SMALL;
         let everything = depth == Depth::Everything || small;
         let part = state.part % PARTS;
@@ -82,7 +85,7 @@ impl Backups {
             .filter(|name| everything || !name.starts_with("data/") || belongs_to(name, part))
             .cloned()
             .collect();
-        let mut seen = Seen { newest: state.newest.map(|(id, _)| id), ..Seen::default() };
+        let mut seen = Seen { newest: state.newest.clone().map(|(id, _)| id), ..Seen::default() };
         seen.files = names.len() as u64;
         seen.bytes = names.iter().filter_map(|name| theirs.get(name)).sum();
         let known = self.remembered().state.config.map(|config| hex(&Sha256::digest(config)));
@@ -96,27 +99,33 @@ impl Backups {
         for name in place.damaged(&self.root, &names, progress)? {
             seen.faults.push(Fault::of(name, "its content is not what it should be"));
         }
-        self.look_for_missing(&ours, &theirs, &mut seen);
+        if let Some(listed) = state.listed {
+            self.look_for_missing(listed, &ours, &theirs, &mut seen);
+        }
         if copy == CopyName::External {
             self.look_at_structure_of(place, &mut seen, progress)?;
         }
         Ok(seen)
     }
 
-    /// A copy that has the newest snapshot has to have everything.
+    /// A copy has to have what was in the local one when it was last brought up to it.
     fn look_for_missing(
         &self,
+        listed: DateTime<Utc>,
         ours: &BTreeMap<String, u64>,
         theirs: &BTreeMap<String, u64>,
         seen: &mut Seen,
     ) {
-        let ledger = Ledger::read(&Ledger::file(&self.root)).unwrap_or_default();
-        let Some(newest) = ledger.newest() else { return };
-        if seen.newest.as_ref() != Some(newest) {
-            return;
-        }
         for name in ours.keys().filter(|name| !theirs.contains_key(*name)) {
-            seen.faults.push(Fault::of(name, "it is missing"));
+            // The time of its last change of any kind, its name included.
+            let there_since =
+                fs::metadata(self.root.join(name)).map(|data| (data.ctime(), data.ctime_nsec()));
+            let was_listed = there_since.is_ok_and(|(seconds, nanoseconds)| {
+                (seconds, nanoseconds) < (listed.timestamp(), i64::from(listed.timestamp_subsec_nanos()))
+            });
+            if was_listed {
+                seen.faults.push(Fault::of(name, "it is missing"));
+            }
         }
     }
 

@@ -116,7 +116,7 @@ impl Backups {
                 ledger::replace(&file, &text)?;
                 format!("from the {copy} copy")
             }
-            Some((None, ..)) => "its end is lost; what is there was taken".to_owned(),
+            Some((None, ..)) => "by taking what is left of it; its end is lost".to_owned(),
             None => {
                 if file.exists() {
                     put_aside(&file)?;

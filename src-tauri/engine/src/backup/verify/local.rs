@@ -83,12 +83,13 @@ impl Backups {
             let file = State::file(&self.locations).display().to_string();
             found.seen.faults.push(Fault::of(file, damage));
         }
-        if state.repository.is_none()
-            && !found.own.contains(&OwnFile::State)
-            && !self.root.join("config").exists()
-        {
-            // As whoever asks for a backup is told.
-            self.existing()?;
+        match self.existing() {
+            // Without a key nothing can be told, and nothing is damaged by that.
+            Err(error) if is_about_key(error.code()) => return Err(error),
+            Err(error) if state.repository.is_none() && !self.root.join("config").exists() => {
+                return Err(error);
+            }
+            _ => {}
         }
         if let Some(_alone) = Lock::alone_now(&self.root)? {
             sweep(&self.root);
@@ -247,6 +248,10 @@ impl Backups {
         });
         self.record(found.collect())
     }
+}
+
+fn is_about_key(code: Code) -> bool {
+    matches!(code, Code::BackupKey | Code::KeychainLocked | Code::KeychainRefused | Code::KeyringNone)
 }
 
 fn newest(ledger: &Ledger, there: &BTreeSet<SnapshotId>) -> Option<SnapshotId> {
