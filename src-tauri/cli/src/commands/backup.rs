@@ -160,6 +160,8 @@ fn remarks(listed: &ListedSnapshot) -> String {
     let mut words = Vec::new();
     if let Some(damaged) = listed.snapshot.damaged.first() {
         words.push(format!("DAMAGED: {}", damaged.name));
+    } else if listed.broken {
+        words.push("LOST FILES".to_owned());
     } else if !listed.good {
         words.push("incomplete".to_owned());
     }
@@ -277,12 +279,16 @@ fn faults(seen: &Seen) -> String {
 }
 
 fn on_host(seen: &Seen) -> String {
-    let damaged = seen.damaged_documents.iter();
-    damaged
-        .map(|document| {
-            format!("  the newest snapshot is of a damaged {}: {}\n", document.name, document.fault)
-        })
-        .collect()
+    let broken = seen.broken.iter();
+    let mut text: String =
+        broken.map(|id| format!("  snapshot {id} has lost files; it goes with the next prune\n")).collect();
+    for document in &seen.damaged_documents {
+        text.push_str(&format!(
+            "  the newest snapshot is of a damaged {}: {}\n",
+            document.name, document.fault
+        ));
+    }
+    text
 }
 
 async fn prune(context: &Context, plan: PrunePlan) -> Result<ExitCode> {

@@ -3,7 +3,7 @@
 use super::{
     copies::{Cloud, MirrorReport, Place, Volume, mirror},
     key::RepositoryKey,
-    ledger::{Event, Ledger},
+    ledger::{Event, Known, Ledger},
     lock::Lock,
     remembered::Remembered,
     repository::{
@@ -291,7 +291,8 @@ impl Backups {
             .map(|snapshot| {
                 let known = ledger.snapshots.get(&snapshot.id);
                 ListedSnapshot {
-                    good: known.is_some_and(|known| known.good) && snapshot.is_good(),
+                    good: known.is_some_and(Known::is_good) && snapshot.is_good(),
+                    broken: known.is_some_and(|known| known.broken),
                     pinned: known.is_some_and(|known| known.pinned),
                     verified: known.map(|known| known.verified.keys().copied().collect()).unwrap_or_default(),
                     snapshot,
@@ -435,8 +436,10 @@ pub struct ListedSnapshot {
     /// The snapshot.
     #[serde(flatten)]
     pub snapshot: Snapshot,
-    /// Whether it was whole when it was taken.
+    /// Whether everything in it can be relied on.
     pub good: bool,
+    /// Whether it has lost data since.
+    pub broken: bool,
     /// Whether the user wants to keep it.
     pub pinned: bool,
     /// The copies in which it was read back.

@@ -98,7 +98,8 @@ impl Backups {
     fn newest_good_in(&self, root: &Path) -> Result<SnapshotId> {
         let ledger = Ledger::read(&Ledger::file(&self.root))?;
         let there = |id: &SnapshotId| root.join("snapshots").join(id.as_str()).exists();
-        let good = ledger.snapshots.iter().filter(|(id, known)| known.good && !known.forgotten && there(id));
+        let good =
+            ledger.snapshots.iter().filter(|(id, known)| known.is_good() && !known.forgotten && there(id));
         good.max_by_key(|(_, known)| known.made).map(|(id, _)| id.clone()).ok_or_else(|| {
             Error::new(Code::BackupNone, "no snapshot there counts as good").remedy("drydock backup now")
         })

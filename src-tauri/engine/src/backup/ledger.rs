@@ -68,6 +68,16 @@ pub(super) enum Event {
         /// The copy.
         copy: CopyName,
     },
+    /// Data that a snapshot needs is lost in every copy.
+    Broken {
+        /// Its name.
+        snapshot: SnapshotId,
+    },
+    /// What it needs is there again.
+    Mended {
+        /// Its name.
+        snapshot: SnapshotId,
+    },
     /// The user wants to keep a snapshot.
     Pinned {
         /// Its name.
@@ -93,14 +103,25 @@ struct Line {
 }
 
 /// What the ledger says of one snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts of one snapshot
 pub(super) struct Known {
     pub(super) made: DateTime<Utc>,
+    /// Whether it was whole when it was taken.
     pub(super) good: bool,
+    /// Whether data that it needs is lost.
+    pub(super) broken: bool,
     pub(super) pinned: bool,
     pub(super) forgotten: bool,
     /// In which copies it was read back, and when last.
     pub(super) verified: BTreeMap<CopyName, DateTime<Utc>>,
+}
+
+impl Known {
+    /// Whether everything in it can be relied on.
+    pub(super) fn is_good(&self) -> bool {
+        self.good && !self.broken
+    }
 }
 
 /// The last line there is: a ledger that was cut ends in another.
@@ -166,8 +187,7 @@ impl Ledger {
     }
 
     fn take(&mut self, at: DateTime<Utc>, event: Event) {
-        let known =
-            |good| Known { made: at, good, pinned: false, forgotten: false, verified: BTreeMap::new() };
+        let known = |good| Known { made: at, good, ..Known::default() };
         match event {
             Event::Begun { repository, config } => {
                 *self = Self {
@@ -193,6 +213,8 @@ impl Ledger {
             Event::Verified { snapshot, copy } => self.change(&snapshot, |known| {
                 known.verified.insert(copy, at);
             }),
+            Event::Broken { snapshot } => self.change(&snapshot, |known| known.broken = true),
+            Event::Mended { snapshot } => self.change(&snapshot, |known| known.broken = false),
             Event::Pinned { snapshot } => self.change(&snapshot, |known| known.pinned = true),
             Event::Unpinned { snapshot } => self.change(&snapshot, |known| known.pinned = false),
         }
@@ -271,8 +293,14 @@ impl Ledger {
 
     /// The newest snapshot that counts as good.
     pub(super) fn newest_good(&self) -> Option<&SnapshotId> {
-        let there = self.snapshots.iter().filter(|(_, known)| known.good && !known.forgotten);
+        let there = self.snapshots.iter().filter(|(_, known)| known.is_good() && !known.forgotten);
         there.max_by_key(|(_, known)| known.made).map(|(id, _)| id)
+    }
+
+    /// Snapshots that are there and have lost data.
+    pub(super) fn broken(&self) -> Vec<SnapshotId> {
+        let broken = self.snapshots.iter().filter(|(_, known)| known.broken && !known.forgotten);
+        broken.map(|(id, _)| id.clone()).collect()
     }
 
     /// The snapshots that should be there.

@@ -36,7 +36,9 @@ pub(super) fn sort(
     retention: Retention,
     now: DateTime<Utc>,
 ) -> Sorted {
-    let mut there: Vec<_> = snapshots.iter().filter(|(_, known)| !known.forgotten).collect();
+    // A broken one proves nothing and can only be in the way of the others.
+    let (broken, mut there): (Vec<_>, Vec<_>) =
+        snapshots.iter().filter(|(_, known)| !known.forgotten).partition(|(_, known)| known.broken);
     // The newest first; names settle a tie, so that the same input has the same answer.
     there.sort_by(|(a, x), (b, y)| y.made.cmp(&x.made).then_with(|| a.cmp(b)));
     let mut stay: BTreeSet<SnapshotId> = there.iter().take(LAST).map(|(id, _)| (*id).clone()).collect();
@@ -61,7 +63,8 @@ pub(super) fn sort(
             }
         }
     }
-    let go = there.into_iter().filter(|(id, _)| !stay.contains(*id)).map(|(id, _)| id.clone()).collect();
+    let gone = there.into_iter().filter(|(id, _)| !stay.contains(*id));
+    let go = gone.chain(broken).map(|(id, _)| id.clone()).collect();
     Sorted { stay, go }
 }
 
@@ -82,7 +85,7 @@ mod tests {
 
     fn known(minutes_ago: i64) -> Known {
         let made = now() - TimeDelta::minutes(minutes_ago);
-        Known { made, good: true, pinned: false, forgotten: false, verified: BTreeMap::new() }
+        Known { made, good: true, ..Known::default() }
     }
 
     #[test]

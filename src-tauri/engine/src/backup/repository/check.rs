@@ -21,13 +21,27 @@ use std::{
     path::Path,
 };
 
-/// Whether everything is there that the snapshots need, and with `read` whether it can be decrypted.
-pub(super) fn check(way: &Way, read: ReadBack, progress: impl ProgressBars) -> Result<Checked> {
+/// Whether everything is there that the snapshots need, but for some, and with `read` whether it can be
+/// decrypted.
+pub(super) fn check(
+    way: &Way,
+    read: ReadBack,
+    except: &[SnapshotId],
+    progress: impl ProgressBars,
+) -> Result<Checked> {
     let repository = way.open(progress)?;
-    let snapshots = all(&repository)?.iter().map(id_of).collect::<Result<Vec<_>>>()?;
+    let (mut snapshots, mut trees) = (Vec::new(), Vec::new());
+    for snapshot in all(&repository)? {
+        let id = id_of(&snapshot)?;
+        if !except.contains(&id) {
+            trees.push(snapshot.tree);
+        }
+        snapshots.push(id);
+    }
     let options = CheckOptions::default().read_data(read == ReadBack::Everything);
-    let results =
-        repository.check(options).map_err(|cause| failed("the repository cannot be looked over", &cause))?;
+    let results = repository
+        .check_with_trees(options, trees)
+        .map_err(|cause| failed("the repository cannot be looked over", &cause))?;
     let missing =
         missing_packs(&repository).map_err(|cause| failed("the repository cannot be looked over", &cause))?;
     let mut checked = Checked { snapshots, missing, ..Checked::default() };
@@ -37,6 +51,29 @@ pub(super) fn check(way: &Way, read: ReadBack, progress: impl ProgressBars) -> R
         checked.faults = errors.map(|(_, fault)| fault.to_string()).collect();
     }
     Ok(checked)
+}
+
+/// Which snapshots need something that is not there.
+pub(super) fn broken(way: &Way, among: &[SnapshotId]) -> Result<Vec<SnapshotId>> {
+    let repository = way.open(rustic_core::NoProgressBars)?;
+    let missing =
+        missing_packs(&repository).map_err(|cause| failed("the repository cannot be looked over", &cause))?;
+    let mut broken = Vec::new();
+    for snapshot in all(&repository)? {
+        let id = id_of(&snapshot)?;
+        if !among.contains(&id) {
+            continue;
+        }
+        let results = repository
+            .check_with_trees(CheckOptions::default(), vec![snapshot.tree])
+            .map_err(|cause| failed("the repository cannot be looked over", &cause))?;
+        // Packs that are missing are every snapshot's fault in the library's eyes; they are named elsewhere.
+        let errors = results.0.iter().filter(|(level, _)| format!("{level:?}") == "Error").count();
+        if errors > missing.len() {
+            broken.push(id);
+        }
+    }
+    Ok(broken)
 }
 
 /// The packs that the index names and that are not there.

@@ -158,10 +158,15 @@ impl WriteBackend for Folder {
     fn write_bytes(&self, kind: FileType, id: &Id, _: bool, content: BytesList) -> RusticResult<()> {
         let path = self.path(kind, id);
         let folder = path.parent().unwrap_or(&self.root);
-        let write = || {
+        let write = || -> io::Result<()> {
             if kind == FileType::Pack && !folder.exists() {
-                // One level only: a repository that is not there any more is not made anew.
-                fs::create_dir(folder)?;
+                // Only below the repository: one that is not there any more is not made anew.
+                for level in [self.root.join("data").as_path(), folder] {
+                    match fs::create_dir(level) {
+                        Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => return Err(cause),
+                        _ => {}
+                    }
+                }
             }
             let staged = Staged::write(folder, 0o600, &mut content.reader())?;
             disk::rename(staged.path(), &path)?;

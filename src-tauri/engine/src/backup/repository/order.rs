@@ -34,7 +34,10 @@ pub(in crate::backup) enum Work {
     /// All snapshots. Answer: a list of [`Snapshot`].
     List,
     /// Looks whether everything is there that the snapshots need. Answer: [`Checked`].
-    Check { read: ReadBack },
+    /// Snapshots that are known to have lost data are not asked about.
+    Check { read: ReadBack, except: Vec<SnapshotId> },
+    /// Which of these snapshots have lost data. Answer: a list of [`SnapshotId`].
+    Broken { among: Vec<SnapshotId> },
     /// Parses the documents in a snapshot, and its conversations record by record. Answer: [`Documents`].
     Documents { snapshot: SnapshotId },
     /// The files of a snapshot in a folder. Answer: a list of [`Listed`].

@@ -68,8 +68,11 @@ pub(super) fn prune(
 
 /// While the newest snapshot is not proven, the older ones are all there is.
 fn refuse_unverified(ledger: &Ledger) -> Result<()> {
-    let newest =
-        ledger.snapshots.iter().filter(|(_, known)| !known.forgotten).max_by_key(|(_, known)| known.made);
+    let newest = ledger
+        .snapshots
+        .iter()
+        .filter(|(_, known)| !known.forgotten && !known.broken)
+        .max_by_key(|(_, known)| known.made);
     match newest {
         Some((id, known)) if known.verified.is_empty() => Err(Error::new(
             Code::BackupUnverified,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     backup::{
-        ledger::{Event, Ledger},
+        ledger::{Event, Known, Ledger},
         lock::Lock,
         sealed,
         snapshot::{DamagedDocument, Reason, Snapshot, SnapshotId},
@@ -199,9 +199,22 @@ pub(super) fn list(way: &Way) -> Result<Vec<Snapshot>> {
 
 /// Reads all snapshots of Drydock's.
 pub(super) fn all(repository: &super::open::Opened) -> Result<Vec<SnapshotFile>> {
-    let all =
-        repository.get_all_snapshots().map_err(|cause| failed("a snapshot's file cannot be read", &cause))?;
-    Ok(all.into_iter().filter(|snapshot| snapshot.label == LABEL).collect())
+    let ids = repository
+        .list::<rustic_core::repofile::SnapshotId>()
+        .map_err(|cause| failed("the snapshots cannot be listed", &cause))?;
+    let mut all = Vec::new();
+    for id in ids {
+        match repository.get_file::<SnapshotFile>(&id) {
+            Ok(mut snapshot) if snapshot.label == LABEL => {
+                snapshot.id = id;
+                all.push(snapshot);
+            }
+            Ok(_) => {}
+            // One that is damaged must not hide the others; a verification names it.
+            Err(cause) => tracing::warn!(%id, cause = %cause.display_log(), "a snapshot cannot be read"),
+        }
+    }
+    Ok(all)
 }
 
 pub(super) fn id_of(snapshot: &SnapshotFile) -> Result<SnapshotId> {
@@ -260,7 +273,7 @@ impl Seen {
         let newest = ledger.newest()?;
         let is_there = root.join("snapshots").join(newest.as_str()).is_file();
         // What is wrong with a home is told again each time.
-        let is_good = ledger.snapshots.get(newest).is_some_and(|known| known.good);
+        let is_good = ledger.snapshots.get(newest).is_some_and(Known::is_good);
         (*newest == listing.snapshot && is_there && is_good).then(|| newest.clone())
     }
 }

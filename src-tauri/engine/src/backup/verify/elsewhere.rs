@@ -6,6 +6,7 @@ use crate::{
         Backups,
         copies::{Place, rank, repository_files},
         key::RepositoryKey,
+        ledger::Ledger,
         lock::Lock,
         repository::order::{Checked, ReadBack, Work},
         snapshot::CopyName,
@@ -138,7 +139,8 @@ impl Backups {
         let Some(volume) = self.volume()? else { return Ok(()) };
         debug_assert_eq!(place.name(), volume.name());
         let Some(key) = RepositoryKey::load(&self.locations)? else { return Ok(()) };
-        let work = Work::Check { read: ReadBack::Structure };
+        let except = Ledger::read(&Ledger::file(volume.folder())).unwrap_or_default().broken();
+        let work = Work::Check { read: ReadBack::Structure, except };
         match self.work_in::<Checked>(volume.folder(), &key, work, progress) {
             Ok(checked) => {
                 for name in checked.missing {

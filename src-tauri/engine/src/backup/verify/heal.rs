@@ -7,12 +7,12 @@ use super::{
 use crate::{
     backup::{
         Backups,
-        copies::{LEDGER, MARKER, Marker, misnamed},
+        copies::{LEDGER, MARKER, Marker, misnamed, rank, repository_files},
         ledger::{self, Event, Ledger},
         lock::Lock,
         repository::order::{Reading, Wait, Work},
         sealed,
-        snapshot::{CopyName, Reason},
+        snapshot::{CopyName, Reason, SnapshotId},
         state::{State, put_aside},
     },
     container::hex,
@@ -34,6 +34,7 @@ impl Backups {
         now: DateTime<Utc>,
         progress: &ProgressSink,
     ) -> Result<Seen> {
+        create_private_dir(&self.root)?;
         let others = self.others();
         let mut how: BTreeMap<String, String> = BTreeMap::new();
         self.heal_own_files(&found, &others, now, &mut how)?;
@@ -42,6 +43,13 @@ impl Backups {
         if !again.is_whole() {
             self.heal_from_host(&again, progress, &mut how)?;
             again = self.look_at_local(depth, progress)?;
+        }
+        let broken = self.note_broken(&again)?;
+        if !broken.is_empty() {
+            again = self.look_at_local(depth, progress)?;
+            let what = "files of it are lost in every copy; it goes with the next prune";
+            let lost = broken.into_iter().map(|id| Fault::of(format!("snapshot {id}"), what));
+            again.seen.faults.extend(lost);
         }
         self.record_found()?;
         let mut seen = again.seen;
@@ -157,19 +165,12 @@ impl Backups {
             how.insert("config".into(), "from the state".into());
             wanted.retain(|name| name != "config");
         }
-        for (copy, _, files) in others {
-            // An index or a key that is missing here has no name that anybody could miss.
-            let unnamed = files.keys().filter(|name| name.starts_with("index/") || name.starts_with("keys/"));
-            let lost = unnamed
-                .filter(|name| !self.root.join(name).exists() && !ledger.removed.contains_key(*name))
-                .cloned();
-            let lost: Vec<_> = if found.structure.is_empty() && !wanted.iter().any(|name| name == "keys") {
-                Vec::new()
-            } else {
-                lost.collect()
-            };
-            tracing::debug!(%copy, lost = lost.len(), "files that another copy may bring back");
-            wanted.extend(lost);
+        // What another copy has, and nobody removed here, is lost here, whether or not somebody misses it.
+        let ours = repository_files(&self.root)?;
+        for (_, _, files) in others {
+            let lost =
+                files.keys().filter(|name| !ours.contains_key(*name) && !ledger.removed.contains_key(*name));
+            wanted.extend(lost.cloned());
         }
         wanted.sort();
         wanted.dedup();
@@ -185,16 +186,44 @@ impl Backups {
                 .context("make a folder in", &self.root)?;
             place.fetch(&names, staging.path(), progress)?;
             let bad = misnamed(staging.path(), &names, "reading what was fetched", progress)?;
-            for name in names.iter().filter(|name| !bad.contains(name)) {
+            let mut good: Vec<_> = names.iter().filter(|name| !bad.contains(name)).collect();
+            // What needs another comes after it, and `config`, which makes it a repository, last.
+            good.sort_by_key(|name| (*name == "config", rank(name)));
+            let has_packs = good.iter().any(|name| name.starts_with("data/"));
+            for name in good {
                 self.put_in_place(&staging.path().join(name), name)?;
                 how.insert(name.clone(), format!("from the {copy} copy"));
+                how.insert(self.root.display().to_string(), format!("from the {copy} copy"));
                 if name.starts_with("keys/") {
                     how.insert("keys".into(), format!("from the {copy} copy"));
                 }
                 wanted.retain(|other| other != name);
             }
+            if has_packs && let Ok(key) = self.existing() {
+                // An index that was made without them does not know them.
+                self.work_with::<()>(&key, Work::RepairIndex, progress)?;
+            }
         }
         Ok(())
+    }
+
+    /// Records which snapshots have lost data for good, and which have it again.
+    fn note_broken(&self, found: &Findings) -> Result<Vec<SnapshotId>> {
+        let Ok(ledger) = self.sound_ledger() else { return Ok(Vec::new()) };
+        let known = ledger.broken();
+        if (found.structure.is_empty() && known.is_empty()) || self.existing().is_err() {
+            return Ok(Vec::new());
+        }
+        let among = ledger.expected().into_iter().collect();
+        let broken: Vec<SnapshotId> = self.work(Work::Broken { among }, &ProgressSink::none())?;
+        let new: Vec<_> = broken.iter().filter(|id| !known.contains(id)).cloned().collect();
+        let mended = known.into_iter().filter(|id| !broken.contains(id));
+        let mut events: Vec<_> = mended.map(|snapshot| Event::Mended { snapshot }).collect();
+        events.extend(new.iter().map(|snapshot| Event::Broken { snapshot: snapshot.clone() }));
+        if !events.is_empty() {
+            self.record(events)?;
+        }
+        Ok(new)
     }
 
     /// Puts a whole file in the place of a damaged one, which goes into quarantine.

@@ -17,7 +17,7 @@ use crate::{
         state::State,
     },
     container::hex,
-    error_handling::{Code, IoContext, Result},
+    error_handling::{Code, Result},
     progress::ProgressSink,
 };
 use chrono::{DateTime, Utc};
@@ -93,6 +93,13 @@ impl Backups {
         }
         if let Some(_alone) = Lock::alone_now(&self.root)? {
             sweep(&self.root);
+        }
+        if !self.root.join("config").exists() && repository_files(&self.root)?.is_empty() {
+            let root = self.root.display().to_string();
+            found.seen.faults.push(Fault::of(root, "the local copy is not there any more"));
+            found.files.push("config".to_owned());
+            found.own.extend([OwnFile::Ledger, OwnFile::Marker]);
+            return Ok(found);
         }
         let ledger = self.look_at_ledger(&state, &mut found);
         self.look_at_own_files(&state, &ledger, &mut found);
@@ -189,7 +196,9 @@ impl Backups {
             Depth::Everything => ReadBack::Everything,
             Depth::Part => ReadBack::Structure,
         };
-        let checked: Checked = match self.work(Work::Check { read }, progress) {
+        let except = ledger.broken();
+        found.seen.broken.clone_from(&except);
+        let checked: Checked = match self.work(Work::Check { read, except }, progress) {
             Ok(checked) => checked,
             Err(error) => {
                 found.structure.push(error.to_string());
@@ -234,8 +243,7 @@ impl Backups {
         let ledger = Ledger::read(&Ledger::file(&self.root))?;
         let is_known = |id: &SnapshotId| ledger.snapshots.get(id).is_some_and(|known| !known.forgotten);
         let is_new = |name: &str| name.parse().is_ok_and(|id| !is_known(&id));
-        let folder = self.root.join("snapshots");
-        let names = fs::read_dir(&folder).context("list", &folder)?.flatten();
+        let names = fs::read_dir(self.root.join("snapshots")).into_iter().flatten().flatten();
         if !names.into_iter().any(|entry| is_new(&entry.file_name().to_string_lossy())) {
             return Ok(());
         }
@@ -255,7 +263,10 @@ fn is_about_key(code: Code) -> bool {
 }
 
 fn newest(ledger: &Ledger, there: &BTreeSet<SnapshotId>) -> Option<SnapshotId> {
-    let known = ledger.snapshots.iter().filter(|(id, known)| !known.forgotten && there.contains(*id));
+    let known = ledger
+        .snapshots
+        .iter()
+        .filter(|(id, known)| !known.forgotten && !known.broken && there.contains(*id));
     known.max_by_key(|(_, known)| known.made).map(|(id, _)| id.clone())
 }
 

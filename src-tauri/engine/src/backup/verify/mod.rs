@@ -81,6 +81,9 @@ pub struct Seen {
     pub documents: u64,
     /// Documents of the newest snapshot that were damaged on the host already.
     pub damaged_documents: Vec<DamagedDocument>,
+    /// Snapshots that have lost data for good; they go with the next prune.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<SnapshotId>,
     /// What is wrong, or was.
     pub faults: Vec<Fault>,
 }
