@@ -60,6 +60,9 @@ impl Lock {
 
     /// To remove files if nobody else is at work.
     pub(super) fn alone_now(root: &Path) -> Result<Option<Self>> {
+        if is_read_only(root) {
+            return Ok(None);
+        }
         let file = open(root, "repository.lock")?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: Some(file) })),
@@ -106,5 +109,7 @@ fn open(root: &Path, name: &str) -> Result<File> {
     let folder = root.join("drydock");
     create_private_dir(&folder)?;
     let path = folder.join(name);
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).context("open", &path)
+    // One that may not be written can still be held.
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    opened.or_else(|cause| File::open(&path).map_err(|_| cause)).context("open", &path)
 }

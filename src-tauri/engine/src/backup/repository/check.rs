@@ -10,15 +10,22 @@ use super::{
 use crate::{
     backup::snapshot::{DamagedDocument, SnapshotId},
     claude_home::{Class, class_of, parse_document},
+    container::hex,
     error_handling::Result,
 };
 use rustic_core::{
-    CheckOptions, FileType, LsOptions, ProgressBars, RusticResult,
+    CheckOptions, FileType, LsOptions, ProgressBars, RusticError, RusticResult,
     repofile::{BlobType, IndexFile, PackId},
 };
+use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeSet, HashSet},
     path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 /// Whether everything is there that the snapshots need, but for some, and with `read` whether it can be
@@ -38,9 +45,10 @@ pub(super) fn check(
         }
         snapshots.push(id);
     }
-    let options = CheckOptions::default().read_data(read == ReadBack::Everything);
+    // The library's own way of reading data back can give up by itself: it waits for its threads by the clock
+    // (rustic_core 0.13, `GlobalIndex::into_index`).
     let results = repository
-        .check_with_trees(options, trees)
+        .check_with_trees(CheckOptions::default(), trees)
         .map_err(|cause| failed("the repository cannot be looked over", &cause))?;
     let missing =
         missing_packs(&repository).map_err(|cause| failed("the repository cannot be looked over", &cause))?;
@@ -50,7 +58,46 @@ pub(super) fn check(
         let errors = results.0.iter().filter(|(level, _)| format!("{level:?}") == "Error");
         checked.faults = errors.map(|(_, fault)| fault.to_string()).collect();
     }
+    if read == ReadBack::Everything {
+        checked.faults.extend(read_back(repository)?);
+    }
     Ok(checked)
+}
+
+/// Decrypts every piece of content, and compares it with its name.
+fn read_back(repository: Opened) -> Result<Vec<String>> {
+    let unreadable = |cause: Box<RusticError>| failed("the index of the backups cannot be read", &cause);
+    let mut pieces = Vec::new();
+    for index in repository.stream_files::<IndexFile>().map_err(unreadable)? {
+        for pack in index.map_err(unreadable)?.1.packs {
+            let name = name_of(FileType::Pack, &pack.id.into_inner());
+            pieces.extend(pack.blobs.into_iter().map(|blob| (blob.id, blob.tpe, name.clone())));
+        }
+    }
+    let repository = repository.to_indexed().map_err(unreadable)?;
+    let bar = repository.progress_counter("decrypting");
+    bar.set_length(pieces.len() as u64);
+    let next = AtomicUsize::new(0);
+    let faults = Mutex::new(BTreeSet::new());
+    let workers = thread::available_parallelism().map_or(2, usize::from).min(8);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((id, kind, pack)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let read = repository.get_blob_cached(id, *kind);
+                    let is_whole =
+                        read.is_ok_and(|content| hex(&Sha256::digest(&content)) == id.to_hex().as_str());
+                    if !is_whole {
+                        let fault = format!("{pack}: a piece of its content cannot be read back");
+                        faults.lock().unwrap_or_else(PoisonError::into_inner).insert(fault);
+                    }
+                    bar.inc(1);
+                }
+            });
+        }
+    });
+    bar.finish();
+    Ok(faults.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect())
 }
 
 /// Which snapshots need something that is not there.

@@ -121,7 +121,11 @@ fn id_of(config: &ConfigFile) -> String {
 pub(super) fn failed(message: &str, cause: &RusticError) -> Error {
     let text = cause.display_log();
     let is_full = text.contains("os error 28") || text.contains("os error 122");
-    let error = if is_full {
+    let is_refused = ["os error 1)", "os error 13)", "os error 30)"].iter().any(|sign| text.contains(sign));
+    let error = if is_refused {
+        Error::new(Code::FileAccess, message)
+            .remedy("make the folder of the backups writable for you, or choose another: drydock settings set backup.local.path FOLDER")
+    } else if is_full {
         Error::new(Code::DiskFull, message).remedy("free space on that disk and run the command again")
     } else {
         Error::new(Code::BackupRepository, message).remedy("drydock backup verify")

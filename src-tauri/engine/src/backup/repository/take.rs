@@ -56,7 +56,10 @@ pub(super) fn take(way: &Way, take: &Take, progress: &(impl ProgressBars + Clone
 
 fn take_once(way: &Way, take: &Take, progress: impl ProgressBars) -> Result<Taken> {
     let now = SystemTime::now();
-    let mut source = Source::list(&take.origin, now).context("list", &take.origin.claude_dir)?;
+    let mut source =
+        Source::list(&take.origin, now).context("list", &take.origin.claude_dir).map_err(|error| {
+            error.remedy(format!("make it readable for you: ls -ld {}", take.origin.claude_dir.display()))
+        })?;
     let seen = SeenFile::of(&way.root);
     let before = seen.read();
     let signature = format!("{} {}", source.signature(), take.archive);

@@ -181,7 +181,11 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
     }
 }
 
+/// This program. On Linux by a name that stays when the file is replaced, as an update does it.
 fn own_program() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
     env::current_exe()
         .map_err(|cause| Error::new(Code::Internal, "Drydock cannot find its own program").why(cause))
 }
@@ -192,7 +196,8 @@ fn last_lines(errors: impl Read) -> Vec<String> {
     let mut lines = VecDeque::new();
     for line in BufReader::new(errors).lines().map_while(io::Result::ok) {
         tracing::debug!(%line, "the repository's process");
-        lines.push_back(line);
+        // A panic can print a whole index.
+        lines.push_back(line.chars().take(300).collect());
         if lines.len() > KEPT {
             lines.pop_front();
         }

@@ -66,7 +66,9 @@ impl Backups {
         let found = self.look_at_local(depth, progress)?;
         if found.is_whole() {
             // A process may have been ended between a snapshot and its record.
-            self.record_found()?;
+            if let Err(error) = self.record_found() {
+                tracing::warn!(%error, "found snapshots are not recorded");
+            }
         }
         if found.is_whole() || heal == Heal::No {
             return Ok(found.seen);
@@ -104,7 +106,7 @@ impl Backups {
         let ledger = self.look_at_ledger(&state, &mut found);
         self.look_at_own_files(&state, &ledger, &mut found);
         self.look_at_names(&state, &ledger, depth, &mut found, progress)?;
-        self.look_at_structure(&ledger, depth, &mut found, progress);
+        self.look_at_structure(&ledger, depth, &mut found, progress)?;
         Ok(found)
     }
 
@@ -191,7 +193,7 @@ impl Backups {
         depth: Depth,
         found: &mut Findings,
         progress: &ProgressSink,
-    ) {
+    ) -> Result<()> {
         let read = match depth {
             Depth::Everything => ReadBack::Everything,
             Depth::Part => ReadBack::Structure,
@@ -200,13 +202,15 @@ impl Backups {
         found.seen.broken.clone_from(&except);
         let checked: Checked = match self.work(Work::Check { read, except }, progress) {
             Ok(checked) => checked,
+            // The process, the key or the disk: nothing that the copy could help.
+            Err(error) if !is_about_copy(error.code()) => return Err(error),
             Err(error) => {
                 found.structure.push(error.to_string());
                 // What is behind it is named already, in most cases.
                 if found.is_whole() {
                     found.seen.faults.push(Fault::of("repository", error.to_string()));
                 }
-                return;
+                return Ok(());
             }
         };
         for name in &checked.missing {
@@ -224,18 +228,20 @@ impl Backups {
         }
         let there: BTreeSet<_> = checked.snapshots.iter().cloned().collect();
         found.seen.newest = newest(ledger, &there).or(checked.snapshots.last().cloned());
-        let Some(newest) = found.seen.newest.clone() else { return };
+        let Some(newest) = found.seen.newest.clone() else { return Ok(()) };
         match self.work::<Documents>(Work::Documents { snapshot: newest.clone() }, progress) {
             Ok(documents) => {
                 found.seen.documents = documents.parsed;
                 // Damaged already when it was taken: the snapshot is whole, and never counts as good.
                 found.seen.damaged_documents = documents.damaged;
             }
+            Err(error) if !is_about_copy(error.code()) => return Err(error),
             Err(error) if found.is_whole() => {
                 found.seen.faults.push(Fault::of(format!("snapshot {newest}"), error.to_string()));
             }
             Err(_) => {}
         }
+        Ok(())
     }
 
     /// Records snapshots that are there and that the ledger does not know.
@@ -256,6 +262,10 @@ impl Backups {
         });
         self.record(found.collect())
     }
+}
+
+fn is_about_copy(code: Code) -> bool {
+    matches!(code, Code::BackupRepository | Code::BackupDamaged | Code::BackupNone | Code::SnapshotPath)
 }
 
 fn is_about_key(code: Code) -> bool {

@@ -157,7 +157,11 @@ impl Backups {
         };
         let Some(snapshot) = found else { return Ok(()) };
         if self.sound_ledger().is_ok() {
-            self.record(vec![super::ledger::Event::Verified { snapshot: snapshot.clone(), copy }])?;
+            let event = super::ledger::Event::Verified { snapshot: snapshot.clone(), copy };
+            // A look needs no writing: a copy that cannot be written is looked at all the same.
+            if let Err(error) = self.record(vec![event]) {
+                tracing::warn!(%error, "a verification is not recorded");
+            }
         }
         self.remember(|state| {
             let state = state.copies.entry(copy).or_default();
