@@ -3,8 +3,10 @@
 
 use crate::{claude_home::KEY_VARIABLES, keychain::Sensitive};
 use std::{
+    env,
     ffi::OsStr,
     io::{self, Read, Write},
+    path::PathBuf,
     process::{Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -18,6 +20,19 @@ pub(crate) fn without_keys(program: impl AsRef<OsStr>) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Where a program is, also for an app that was started at login and has a short `PATH`.
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
+    const ELSEWHERE: &[&str] = if cfg!(target_os = "macos") {
+        // Homebrew's on Apple silicon and on Intel, and MacPorts'.
+        &["/opt/homebrew/bin", "/usr/local/bin", "/opt/local/bin"]
+    } else {
+        &[]
+    };
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(ELSEWHERE.iter().map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// What a program said.

@@ -103,8 +103,10 @@ fn backed_up(backups: &BackupStatus, scheduler: Option<&Holder>) -> String {
     if copies.is_empty() {
         return String::new();
     }
-    let by_whom =
-        if scheduler.is_some() { "" } else { " · only by hand: neither the app nor a daemon runs" };
+    let by_whom = match scheduler {
+        Some(holder) => format!(" · by itself, in process {}", holder.pid),
+        None => " · only by hand: neither the app nor a daemon runs".to_owned(),
+    };
     let mut text = format!("backed up: {}{by_whom}\n", copies.join(", "));
     let drill = backups.copies.iter().filter_map(|copy| copy.drill.as_ref()).max_by_key(|drill| drill.at);
     if let Some(drill) = drill {

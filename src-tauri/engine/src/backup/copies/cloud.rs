@@ -11,7 +11,7 @@ use crate::{
     backup::ledger::is_repository_file,
     error_handling::{Code, Error, IoContext, Result},
     paths::Locations,
-    program::without_keys,
+    program::{installed, without_keys},
     progress::{Progress, ProgressSink},
 };
 use serde::Deserialize;
@@ -54,7 +54,7 @@ impl Cloud {
     }
 
     fn rclone(&self, arguments: &[&str]) -> Command {
-        let mut command = without_keys("rclone");
+        let mut command = without_keys(installed("rclone").unwrap_or_else(|| PathBuf::from("rclone")));
         if let Some(home) = &self.home {
             command.env("HOME", home).env_remove("XDG_CONFIG_HOME").env_remove("RCLONE_CONFIG");
         }
