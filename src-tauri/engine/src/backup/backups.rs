@@ -247,6 +247,12 @@ impl Backups {
             });
         }
         let Some(repository) = state.repository else { return Ok(None) };
+        // By one process at a time: two would each give the folder a name of its own.
+        let _beginning = Lock::beginning(&self.root)?;
+        let known = self.remembered().state.copy(CopyName::External);
+        if known.id.is_some() {
+            return Volume::find(&wanted, &known);
+        }
         let Some((volume, begun)) = Volume::begin(&wanted, &repository)? else { return Ok(None) };
         // What is damaged stays as it is until it was named.
         if damage.is_none() {

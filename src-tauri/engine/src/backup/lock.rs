@@ -58,6 +58,11 @@ impl Lock {
         Self::wait(root, &name, File::try_lock, Duration::from_secs(3))
     }
 
+    /// To begin another copy.
+    pub(super) fn beginning(root: &Path) -> Result<Self> {
+        Self::wait(root, "beginning.lock", File::try_lock, Duration::from_secs(60))
+    }
+
     /// To remove files if nobody else is at work.
     pub(super) fn alone_now(root: &Path) -> Result<Option<Self>> {
         if is_read_only(root) {

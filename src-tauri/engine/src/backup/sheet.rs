@@ -2,11 +2,16 @@
 
 use super::{
     Backups,
-    copies::Place,
+    copies::{Cloud, LEDGER, Place, Volume, rank},
     key::{RecoveryCode, RepositoryKey},
+    ledger::{Ledger, replace},
     state::State,
 };
-use crate::error_handling::{Code, Error, Result};
+use crate::{
+    error_handling::{Code, Error, Result},
+    paths::create_private_dir,
+    progress::ProgressSink,
+};
 use chrono::{DateTime, Utc};
 
 /// The sheet's text. It holds the code that opens all backups, and must go nowhere but where the user wants it.
@@ -70,39 +75,45 @@ impl Backups {
         self.adopt_ledger()
     }
 
-    /// Brings the local copy back from another one that is here.
+    /// Brings the local copy back from the first of the others that can give it.
     fn fetch_local(&self) -> Result<()> {
-        use super::copies::{Cloud, Volume};
-        let mut places: Vec<Box<dyn Place>> = Vec::new();
-        if let Some(path) = self.settings.external_copy(&self.locations.home)
-            && let Some(volume) = Volume::existing(&path)?
-        {
-            places.push(Box::new(volume));
+        let mut error = Error::new(Code::BackupNone, "there are no backups here that a code could open")
+            .why(format!("{} holds none", self.root.display()));
+        let mut places: Vec<Result<Option<Box<dyn Place>>>> = Vec::new();
+        if let Some(path) = self.settings.external_copy(&self.locations.home) {
+            let found = Volume::existing(&path);
+            places.push(found.map(|found| found.map(|volume| Box::new(volume) as Box<dyn Place>)));
         }
         if let Some(remote) = self.settings.cloud_copy() {
-            places.push(Box::new(Cloud::at(&remote, &self.locations)));
+            places.push(Ok(Some(Box::new(Cloud::at(&remote, &self.locations)))));
         }
         for place in places {
-            let mut names: Vec<_> = place.list()?.into_keys().collect();
-            if !names.iter().any(|name| name == "config") {
-                continue;
+            match place.and_then(|place| place.map_or(Ok(false), |place| self.fetch_from(&*place))) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(cause) => error = error.why(cause),
             }
-            // What needs another comes after it, and `config`, which makes it a repository, last.
-            names.sort_by_key(|name| (name == "config", super::copies::rank(name)));
-            crate::paths::create_private_dir(&self.root)?;
-            place.fetch(&names[..names.len() - 1], &self.root, &crate::progress::ProgressSink::none())?;
-            if let Some(ledger) = place.read(super::copies::LEDGER)? {
-                super::ledger::replace(&super::ledger::Ledger::file(&self.root), &ledger)?;
-            }
-            return place.fetch(
-                &names[names.len() - 1..],
-                &self.root,
-                &crate::progress::ProgressSink::none(),
-            );
         }
-        Err(Error::new(Code::BackupNone, "there are no backups here that a code could open")
-            .why(format!("neither {} nor another copy holds any", self.root.display()))
+        Err(error
             .remedy("drydock settings set backup.external.path FOLDER, or backup.cloud.remote REMOTE:FOLDER"))
+    }
+
+    /// Whether a copy gave all that it has.
+    fn fetch_from(&self, place: &dyn Place) -> Result<bool> {
+        let nobody = ProgressSink::none();
+        let (config, mut names): (Vec<_>, Vec<_>) =
+            place.list()?.into_keys().partition(|name| name == "config");
+        if config.is_empty() {
+            return Ok(false);
+        }
+        names.sort_by_key(|name| rank(name));
+        create_private_dir(&self.root)?;
+        place.fetch(&names, &self.root, &nobody)?;
+        if let Some(text) = place.read(LEDGER)?.filter(|text| Ledger::of(text).is_ok()) {
+            replace(&Ledger::file(&self.root), &text)?;
+        }
+        // Last: it makes the folder a repository.
+        place.fetch(&config, &self.root, &nobody).map(|()| true)
     }
 
     fn adopt_ledger(&self) -> Result<()> {

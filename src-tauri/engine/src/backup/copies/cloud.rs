@@ -61,7 +61,7 @@ impl Cloud {
         command.args(arguments);
         // It must not wait for somebody to type a password.
         command.args(["--ask-password=false", "--use-json-log", "--log-level=NOTICE", "--retries=2"]);
-        command.args(["--low-level-retries=4", "--contimeout=30s", "--timeout=120s"]);
+        command.args(["--low-level-retries=2", "--contimeout=20s", "--timeout=30s"]);
         command
     }
 
@@ -112,6 +112,15 @@ impl Cloud {
             "network is unreachable",
             "i/o timeout",
             "dial tcp",
+            "timeout awaiting response headers",
+            "client.timeout",
+            "context deadline exceeded",
+            "handshake timeout",
+            "connection reset",
+            "no route to host",
+            "host is down",
+            "name resolution",
+            "server misbehaving",
         ]) {
             Error::new(Code::CopyAbsent, message)
                 .remedy("nothing, if you are offline; the copy catches up by itself")

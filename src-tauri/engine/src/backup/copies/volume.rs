@@ -81,8 +81,8 @@ impl Volume {
             _ => {}
         }
         let mut entries = fs::read_dir(wanted).context("list", wanted)?;
-        if entries.any(|entry| entry.is_ok_and(|entry| !entry.file_name().to_string_lossy().starts_with('.')))
-        {
+        let is_other = |name: &str| !name.starts_with('.') && name != "drydock";
+        if entries.any(|entry| entry.is_ok_and(|entry| is_other(&entry.file_name().to_string_lossy()))) {
             return Err(foreign(wanted, "it holds files that are not of a copy"));
         }
         let volume = Self::at(wanted)?;
@@ -92,15 +92,13 @@ impl Volume {
         Ok(Some((volume, state)))
     }
 
-    /// A copy's folder that nobody here knows yet; `None` when there is none.
+    /// A copy's folder that nobody here knows yet; `None` when there is none. What makes it one is a repository:
+    /// its marker may be lost.
     ///
     /// # Errors
-    /// When its marker is damaged.
+    /// When it cannot be looked at.
     pub(in crate::backup) fn existing(wanted: &Path) -> Result<Option<Self>> {
-        match marker_in(wanted)? {
-            Some(_) => Self::at(wanted).map(Some),
-            None => Ok(None),
-        }
+        if wanted.join("config").is_file() { Self::at(wanted).map(Some) } else { Ok(None) }
     }
 
     fn at(folder: &Path) -> Result<Self> {
@@ -116,7 +114,8 @@ impl Volume {
     /// Fails when the volume is gone, whatever is in its place.
     fn look(&self) -> Result<()> {
         let here = fs::metadata(&self.folder).is_ok_and(|data| data.dev() == self.device);
-        if here && self.folder.join(MARKER).exists() { Ok(()) } else { Err(absent(&self.folder)) }
+        let is_copy = || [MARKER, "config"].iter().any(|name| self.folder.join(name).exists());
+        if here && is_copy() { Ok(()) } else { Err(absent(&self.folder)) }
     }
 
     fn make_folder(&self, folder: &Path) -> Result<()> {

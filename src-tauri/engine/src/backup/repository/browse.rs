@@ -7,7 +7,7 @@ use super::{
     take::{all, id_of},
 };
 use crate::{
-    backup::snapshot::SnapshotId,
+    backup::{lock::Lock, snapshot::SnapshotId},
     error_handling::{Code, Error, Result},
 };
 use chrono::{DateTime, Utc};
@@ -49,6 +49,7 @@ pub(super) fn snapshot(repository: &super::open::Opened, id: &SnapshotId) -> Res
 
 /// The files and folders in one folder of a snapshot.
 pub(super) fn browse(way: &Way, id: &SnapshotId, folder: &Path) -> Result<Vec<Listed>> {
+    let _lock = Lock::shared(&way.root)?;
     let repository = way.open(rustic_core::NoProgressBars)?;
     let snapshot = snapshot(&repository, id)?;
     let repository = repository
@@ -92,6 +93,7 @@ fn modified(node: &Node) -> Option<DateTime<Utc>> {
 
 /// Searches the conversations of all snapshots, the newest first. One that only grew is searched once.
 pub(super) fn find(way: &Way, text: &str, progress: impl ProgressBars) -> Result<Vec<Hit>> {
+    let _lock = Lock::shared(&way.root)?;
     let repository = way.open(progress)?;
     let mut snapshots = all(&repository)?;
     snapshots.sort_by(|a, b| b.time.cmp(&a.time));

@@ -8,7 +8,10 @@ use super::{
     take::{all, id_of},
 };
 use crate::{
-    backup::snapshot::{DamagedDocument, SnapshotId},
+    backup::{
+        lock::Lock,
+        snapshot::{DamagedDocument, SnapshotId},
+    },
     claude_home::{Class, class_of, parse_document},
     container::hex,
     error_handling::Result,
@@ -36,6 +39,7 @@ pub(super) fn check(
     except: &[SnapshotId],
     progress: impl ProgressBars,
 ) -> Result<Checked> {
+    let _lock = Lock::shared(&way.root)?;
     let repository = way.open(progress)?;
     let (mut snapshots, mut trees) = (Vec::new(), Vec::new());
     for snapshot in all(&repository)? {
@@ -136,6 +140,7 @@ fn missing_packs(repository: &Opened) -> RusticResult<Vec<String>> {
 
 /// Parses what a snapshot has of Claude Code's documents, as they come out of the repository.
 pub(super) fn documents(way: &Way, id: &SnapshotId) -> Result<Documents> {
+    let _lock = Lock::shared(&way.root)?;
     let repository = way.open(rustic_core::NoProgressBars)?;
     let snapshot = snapshot(&repository, id)?;
     let unreadable = |cause: Box<rustic_core::RusticError>| failed("the snapshot cannot be read", &cause);

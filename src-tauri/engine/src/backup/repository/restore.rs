@@ -194,8 +194,9 @@ fn set_signs(path: &Path, node: &Node, at_least: u32) -> io::Result<()> {
 }
 
 fn system_time(time: rustic_core::jiff::Timestamp) -> Option<SystemTime> {
-    let nanoseconds = u64::try_from(time.as_nanosecond()).ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_nanos(nanoseconds))
+    let nanoseconds = time.as_nanosecond();
+    let distance = Duration::from_nanos(u64::try_from(nanoseconds.unsigned_abs()).ok()?);
+    if nanoseconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
 }
 
 /// Flushes all that was written to the disk, in one go.

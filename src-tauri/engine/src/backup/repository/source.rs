@@ -36,10 +36,14 @@ use walkdir::WalkDir;
 /// time, and what Claude Code fetches or makes again by itself.
 pub const NOT_BACKED_UP: &[&str] = &[
     ".credentials.json",
-    "**/*.lock",
-    "**/*.lock.owner",
-    "**/*.tmp",
-    "**/*.tmp.*",
+    "*.lock",
+    "*.lock.owner",
+    "projects/*/*.lock",
+    "plugins/store/*.lock",
+    "*.tmp",
+    "*.tmp.*",
+    "projects/*/*.tmp.*",
+    "plugins/*.tmp.*",
     "**/.drydock*",
     "**/.DS_Store",
     "sessions/",

@@ -194,6 +194,7 @@ fn record(root: &Path, snapshot: &Snapshot) -> Result<()> {
 
 /// All snapshots of a repository, the oldest first.
 pub(super) fn list(way: &Way) -> Result<Vec<Snapshot>> {
+    let _lock = Lock::shared(&way.root)?;
     let mut all: Vec<_> =
         all(&way.open(rustic_core::NoProgressBars)?)?.iter().map(read).collect::<Result<_>>()?;
     all.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| a.id.cmp(&b.id)));
