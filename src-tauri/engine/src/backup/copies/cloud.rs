@@ -3,10 +3,7 @@
 //! Source: rclone's documentation of `copy`, `copyto`, `lsjson`, `cat`, `check`, `deletefile` and of its exit
 //! codes (<https://rclone.org/docs/>), tried with 1.60.
 
-use super::{
-    Place,
-    volume::{damaged_source, misnamed},
-};
+use super::{Place, files::misnamed, volume::damaged_source};
 use crate::{
     backup::ledger::is_repository_file,
     error_handling::{Code, Error, IoContext, Result},

@@ -6,8 +6,9 @@
 //! reaches the other.
 
 use super::{
-    LEDGER, Place, rank,
-    volume::{in_order, repository_files},
+    LEDGER, Place,
+    files::{in_order, repository_files},
+    rank,
 };
 use crate::{
     backup::{

@@ -2,13 +2,17 @@
 //! catches up on its own.
 
 mod cloud;
+mod files;
 mod mirror;
+mod mount;
 mod volume;
 
 pub(super) use cloud::Cloud;
+pub(super) use files::{misnamed, repository_files, sweep};
 pub use mirror::MirrorReport;
 pub(super) use mirror::mirror;
-pub(super) use volume::{Volume, is_mount_point, misnamed, repository_files, sweep};
+pub(super) use mount::is_mount_point;
+pub(super) use volume::Volume;
 
 use crate::{error_handling::Result, progress::ProgressSink};
 use serde::{Deserialize, Serialize};

@@ -4,21 +4,24 @@
 //! that makes folders as it needs them then fills the internal disk. So the copy's folder has a marker, no
 //! folder above the copy's is ever made, and the volume is looked at again before each file.
 
-use super::{MARKER, Marker, Place, rank};
+use super::{
+    MARKER, Marker, Place,
+    files::{is_what_it_says, misnamed, repository_files, sweep},
+    mount::{is_mounted, mount_of, siblings},
+};
 use crate::{
     backup::{sealed, state::CopyState},
-    container::hex,
     error_handling::{Code, Error, IoContext, Result},
     progress::{Progress, ProgressSink},
 };
 use drydock_inside::{Staged, disk};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{self, Read},
+    io::{self},
     os::unix::fs::{DirBuilderExt, MetadataExt},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 /// A folder of a volume that is there now.
@@ -261,63 +264,6 @@ impl Place for Volume {
     }
 }
 
-/// Those of the files that are missing or are not what their names say.
-///
-/// # Errors
-/// Never for a file that cannot be read: that one is damaged.
-pub(in crate::backup) fn misnamed(
-    root: &Path,
-    names: &[String],
-    what: &str,
-    progress: &ProgressSink,
-) -> Result<Vec<String>> {
-    use std::sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    };
-    let next = AtomicUsize::new(0);
-    let damaged = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(8);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(name) = names.get(at) else { break };
-                    if !is_whole(&root.join(name), name) {
-                        damaged.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
-                    }
-                    let total = Some(names.len() as u64);
-                    progress.report(Progress::Bytes { what: what.to_owned(), done: at as u64 + 1, total });
-                }
-            });
-        }
-    });
-    let mut damaged = damaged.into_inner().unwrap_or_else(PoisonError::into_inner);
-    damaged.sort();
-    Ok(damaged)
-}
-
-fn is_whole(path: &Path, name: &str) -> bool {
-    let digest = || -> io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(hex(&hash.finalize())),
-                count => hash.update(&buffer[..count]),
-            }
-        }
-    };
-    digest().is_ok_and(|digest| is_what_it_says(name, &digest))
-}
-
-/// Whether a file's digest is its name; `config` has another name.
-pub(super) fn is_what_it_says(name: &str, digest: &str) -> bool {
-    name == "config" || name.rsplit('/').next() == Some(digest)
-}
-
 pub(super) fn damaged_source(name: &str) -> Error {
     Error::new(Code::BackupDamaged, format!("{name} in the local copy is damaged"))
         .why("it is not what its name says; it was not copied any further")
@@ -340,102 +286,9 @@ fn marker_in(folder: &Path) -> Result<Option<Marker>> {
     sealed::read(&folder.join(MARKER))
 }
 
-/// All files of a repository in a folder, with their sizes.
-pub(in crate::backup) fn repository_files(root: &Path) -> Result<BTreeMap<String, u64>> {
-    let mut files = BTreeMap::new();
-    for entry in walkdir::WalkDir::new(root).min_depth(1).max_depth(3) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(cause) if cause.io_error().is_some_and(|io| io.kind() == io::ErrorKind::NotFound) => continue,
-            Err(cause) => {
-                let path = cause.path().unwrap_or(root).to_path_buf();
-                return Err(Error::io("list", &path, &cause.into()));
-            }
-        };
-        let Ok(below) = entry.path().strip_prefix(root) else { continue };
-        let name = below.to_string_lossy();
-        if entry.file_type().is_file() && crate::backup::ledger::is_repository_file(&name) {
-            let Ok(data) = entry.metadata() else { continue };
-            files.insert(name.into_owned(), data.len());
-        }
-    }
-    Ok(files)
-}
-
-/// Removes what processes left in a repository that were ended in the middle of a write. The caller holds the
-/// repository alone.
-pub(in crate::backup) fn sweep(root: &Path) {
-    for entry in walkdir::WalkDir::new(root).min_depth(1).max_depth(3).into_iter().flatten() {
-        let name = entry.file_name().to_string_lossy();
-        if name.starts_with(".drydock-") && name.ends_with(".tmp") {
-            let path = entry.path();
-            let _ = if entry.file_type().is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-        }
-    }
-}
-
-/// Names sorted so that what needs another comes after it.
-pub(super) fn in_order(mut names: Vec<String>) -> Vec<String> {
-    names.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
-    names
-}
-
-/// The folder that volumes are mounted in, for a path that is on one by its name.
-///
-/// macOS mounts volumes in `/Volumes`; Linux desktops in `/media/USER` or `/run/media/USER`, people in `/mnt`.
-fn mount_by_name(path: &Path) -> Option<PathBuf> {
-    let parts: Vec<_> = path.components().collect();
-    let depth = match parts.get(1)? {
-        Component::Normal(name) if *name == "Volumes" || *name == "mnt" => 3,
-        Component::Normal(name) if *name == "media" => 4,
-        Component::Normal(name) if *name == "run" && parts.get(2)?.as_os_str() == "media" => 5,
-        _ => return None,
-    };
-    (parts.len() >= depth).then(|| parts[..depth].iter().collect())
-}
-
-/// Whether the volume that a path names is mounted. A path that names none is any folder's.
-fn is_mounted(path: &Path) -> bool {
-    let Some(mount) = mount_by_name(path) else { return true };
-    is_mount_point(&mount)
-}
-
-pub(in crate::backup) fn is_mount_point(path: &Path) -> bool {
-    let device = |path: &Path| fs::metadata(path).map(|data| data.dev());
-    match (device(path), path.parent().map(device)) {
-        (Ok(own), Some(Ok(parent))) => own != parent,
-        _ => false,
-    }
-}
-
-/// The mount point that a folder is below, if that is not the root.
-fn mount_of(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().find(|above| is_mount_point(above)).map(Path::to_path_buf)
-}
-
-/// Other folders beside a mount point: the same volume may be mounted there now.
-fn siblings(mount: &Path) -> Vec<PathBuf> {
-    let Some(parent) = mount.parent() else { return Vec::new() };
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-    let mut all: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path != mount && path.is_dir()).collect();
-    all.sort();
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn volumes_are_known_by_where_systems_mount_them() {
-        let mount = |path: &str| mount_by_name(Path::new(path)).map(|mount| mount.display().to_string());
-        assert_eq!(mount("/Volumes/Time Machine/claude").as_deref(), Some("/Volumes/Time Machine"));
-        assert_eq!(mount("/media/me/disk/x/y").as_deref(), Some("/media/me/disk"));
-        assert_eq!(mount("/run/media/me/disk").as_deref(), Some("/run/media/me/disk"));
-        assert_eq!(mount("/Volumes"), None);
-        assert_eq!(mount("/home/me/copy"), None);
-    }
 
     #[test]
     fn an_unplugged_volume_is_not_made_anew_on_the_disk_inside() {
