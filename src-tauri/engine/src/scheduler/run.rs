@@ -151,6 +151,7 @@ impl Scheduler {
         let settings = Settings::load(&self.settings_file)?;
         let backups = Backups::of(&self.locations, &settings);
         let mut situation = backups.situation(settings.backup_interval(), Utc::now())?;
+        self.watch.try_again();
         situation.changed = self.watch.changed();
         if !self.watch.is_watching() {
             // The clock alone has to find what changed.

@@ -9,38 +9,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A watch over the host home, while it lives.
 #[derive(Debug)]
 pub(super) struct Watch {
+    locations: Locations,
     changed: Arc<Mutex<Option<Changed>>>,
-    watcher: Option<RecommendedWatcher>,
+    watcher: Mutex<Option<RecommendedWatcher>>,
 }
 
 impl Watch {
-    /// Begins to watch. Where the system cannot, only the clock is left.
+    /// Begins to watch.
     pub(super) fn begin(locations: &Locations) -> Self {
-        let changed = Arc::new(Mutex::new(None));
-        let (seen, places) = (changed.clone(), locations.clone());
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        let watch = Self { locations: locations.clone(), changed: Arc::default(), watcher: Mutex::new(None) };
+        watch.try_again();
+        watch
+    }
+
+    /// Begins to watch where that was not possible before: the folder was not there yet. Without a watch only
+    /// the clock is left.
+    pub(super) fn try_again(&self) {
+        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        if watcher.is_none() {
+            *watcher = self
+                .start()
+                .inspect_err(
+                    |cause| tracing::info!(%cause, "changes cannot be watched; the clock alone tells"),
+                )
+                .ok();
+        }
+    }
+
+    fn start(&self) -> notify::Result<RecommendedWatcher> {
+        let (seen, places) = (self.changed.clone(), self.locations.clone());
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if concerns(&places, &event) {
                 let now = Utc::now();
                 let mut changed = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 let first = changed.map_or(now, |changed: Changed| changed.first);
                 *changed = Some(Changed { first, last: now });
             }
-        });
-        let watcher = watcher.and_then(|mut watcher| {
-            watcher.watch(&locations.claude_dir, RecursiveMode::Recursive)?;
-            if let Some(folder) =
-                locations.claude_json.parent().filter(|folder| *folder != locations.claude_dir)
-            {
-                watcher.watch(folder, RecursiveMode::NonRecursive)?;
-            }
-            Ok(watcher)
-        });
-        let watcher = watcher
-            .inspect_err(
-                |cause| tracing::warn!(%cause, "changes cannot be watched; snapshots are taken by the clock"),
-            )
-            .ok();
-        Self { changed, watcher }
+        })?;
+        let Locations { claude_dir, claude_json, .. } = &self.locations;
+        watcher.watch(claude_dir, RecursiveMode::Recursive)?;
+        if let Some(folder) = claude_json.parent().filter(|folder| *folder != claude_dir) {
+            watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        }
+        Ok(watcher)
     }
 
     pub(super) fn changed(&self) -> Option<Changed> {
@@ -49,7 +60,7 @@ impl Watch {
 
     /// Whether the system watches.
     pub(super) fn is_watching(&self) -> bool {
-        self.watcher.is_some()
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Takes the changes as known: a snapshot begins that will have them.

@@ -15,7 +15,6 @@ use crate::{
     progress::{Progress, ProgressSink},
 };
 use drydock_inside::{Staged, disk};
-use sha2::Digest;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
