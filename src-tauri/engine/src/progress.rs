@@ -16,6 +16,15 @@ pub enum Progress {
         /// Bytes in all, if known.
         total: Option<u64>,
     },
+    /// Things of a known or unknown number.
+    Count {
+        /// What is done with them.
+        what: String,
+        /// So many so far.
+        done: u64,
+        /// So many in all, if known.
+        total: Option<u64>,
+    },
     /// A line of a program's output.
     Line(String),
 }

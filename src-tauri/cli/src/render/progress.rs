@@ -21,7 +21,7 @@ impl Progress {
 
     pub(crate) fn sink(&self) -> ProgressSink {
         let bar = self.bar.clone();
-        let (spinner, download) = (spinner(), download());
+        let (spinner, download, count) = (spinner(), download(), count());
         ProgressSink::new(move |report| match report {
             Report::Step(text) => {
                 bar.set_style(spinner.clone());
@@ -31,6 +31,14 @@ impl Progress {
             Report::Bytes { what, done, total } => {
                 if let Some(total) = total {
                     bar.set_style(download.clone());
+                    bar.set_length(total);
+                }
+                bar.set_message(what);
+                bar.set_position(done);
+            }
+            Report::Count { what, done, total } => {
+                if let Some(total) = total {
+                    bar.set_style(count.clone());
                     bar.set_length(total);
                 }
                 bar.set_message(what);
@@ -56,6 +64,10 @@ fn spinner() -> ProgressStyle {
 
 fn download() -> ProgressStyle {
     style("{msg} {wide_bar} {bytes} of {total_bytes}, {eta} left")
+}
+
+fn count() -> ProgressStyle {
+    style("{msg} {wide_bar} {pos} of {len}, {eta} left")
 }
 
 /// The templates are constants of this file; a fault in one falls back to the plain style.

@@ -42,7 +42,7 @@ pub(in crate::backup) fn misnamed(
                         damaged.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
                     }
                     let total = Some(names.len() as u64);
-                    progress.report(Progress::Bytes { what: what.to_owned(), done: at as u64 + 1, total });
+                    progress.report(Progress::Count { what: what.to_owned(), done: at as u64 + 1, total });
                 }
             });
         }

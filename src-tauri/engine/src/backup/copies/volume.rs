@@ -252,7 +252,7 @@ impl Place for Volume {
                 .and_then(|()| disk::sync_folder(folder))
                 .context("write", &target)?;
             let what = "fetching from the external copy".to_owned();
-            progress.report(Progress::Bytes { what, done: done as u64 + 1, total: Some(total) });
+            progress.report(Progress::Count { what, done: done as u64 + 1, total: Some(total) });
         }
         Ok(())
     }

@@ -39,9 +39,17 @@ pub const WORKER_ARGUMENT: &str = "backup-repository";
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Told {
-    Progress { what: String, done: u64, total: Option<u64> },
+    Progress { what: String, unit: Unit, done: u64, total: Option<u64> },
     Done(serde_json::Value),
     Failed(Error),
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Unit {
+    Bytes,
+    Things,
 }
 
 /// Does the work if this process was started for it; every program of Drydock's asks that first.
@@ -158,9 +166,10 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
         child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok)
     {
         match serde_json::from_str(&line) {
-            Ok(Told::Progress { what, done, total }) => {
-                progress.report(Progress::Bytes { what, done, total });
-            }
+            Ok(Told::Progress { what, unit, done, total }) => progress.report(match unit {
+                Unit::Bytes => Progress::Bytes { what, done, total },
+                Unit::Things => Progress::Count { what, done, total },
+            }),
             Ok(done) => told = Some(done),
             Err(cause) => tracing::debug!(%cause, "the repository's process told something strange"),
         }
@@ -211,20 +220,24 @@ struct ProgressLines;
 
 impl ProgressBars for ProgressLines {
     fn progress(&self, kind: ProgressType, prefix: &str) -> Bar {
-        match kind {
-            ProgressType::Spinner => Bar::hidden(),
-            ProgressType::Counter | ProgressType::Bytes => Bar::new(ProgressLine {
-                what: Mutex::new(prefix.to_owned()),
-                done: AtomicU64::new(0),
-                total: AtomicU64::new(0),
-                told: Mutex::new(Instant::now()),
-            }),
-        }
+        let unit = match kind {
+            ProgressType::Spinner => return Bar::hidden(),
+            ProgressType::Counter => Unit::Things,
+            ProgressType::Bytes => Unit::Bytes,
+        };
+        Bar::new(ProgressLine {
+            unit,
+            what: Mutex::new(prefix.to_owned()),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+            told: Mutex::new(Instant::now()),
+        })
     }
 }
 
 #[derive(Debug)]
 struct ProgressLine {
+    unit: Unit,
     what: Mutex<String>,
     done: AtomicU64,
     total: AtomicU64,
@@ -257,7 +270,7 @@ impl RusticProgress for ProgressLine {
         *told = Instant::now();
         let total = Some(self.total.load(Ordering::Relaxed)).filter(|total| *total > 0);
         let what = self.what.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        tell(&Told::Progress { what, done, total });
+        tell(&Told::Progress { what, unit: self.unit, done, total });
     }
 
     fn finish(&self) {}
