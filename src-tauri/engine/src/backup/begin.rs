@@ -126,6 +126,12 @@ impl Backups {
     fn write_down(&self, repository: &str) -> Result<()> {
         let path = self.root.join("config");
         let config = fs::read(&path).context("read", &path)?;
+        let read_me = self.root.join("README.txt");
+        fs::write(&read_me, READ_ME).context("write", &read_me)?;
+        let marker = self.root.join(super::copies::MARKER);
+        let known = super::copies::Marker { copy: "local".to_owned(), repository: repository.to_owned() };
+        sealed::write(&marker, &known)?;
+        // Last: what the ledger has is taken to be written down.
         let file = Ledger::file(&self.root);
         let mut ledger = Ledger::read(&file)?;
         if ledger.repository.as_deref() != Some(repository) {
@@ -134,11 +140,6 @@ impl Backups {
                 Event::Begun { repository: repository.to_owned(), config: hex(&Sha256::digest(&config)) };
             ledger.add(&file, Utc::now(), vec![event])?;
         }
-        let read_me = self.root.join("README.txt");
-        fs::write(&read_me, READ_ME).context("write", &read_me)?;
-        let marker = self.root.join(super::copies::MARKER);
-        let known = super::copies::Marker { copy: "local".to_owned(), repository: repository.to_owned() };
-        sealed::write(&marker, &known)?;
         self.remember(|state| {
             if state.repository.as_deref() != Some(repository) {
                 *state =
