@@ -2,7 +2,7 @@
 
 use super::{Done, Running, until};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 /// A `drydock` in a process group of its own. Dropping it kills the group.
 pub struct Apart {
@@ -21,19 +21,19 @@ impl Apart {
         self.running.as_mut().expect("it was started").has_ended()
     }
 
-    /// The process that works on the repository for it, if there is one now.
+    /// Ends a program of this name, or with this word among its arguments, that it has started, if there is
+    /// one now; and nothing else.
     #[must_use]
-    pub fn worker(&self) -> Option<Pid> {
-        self.members().into_iter().find(|process| {
-            let words = fs::read(format!("/proc/{}/cmdline", process.as_raw_pid())).unwrap_or_default();
-            words.split(|byte| *byte == 0).any(|word| word == b"backup-repository")
-        })
-    }
-
-    /// Ends the process that works on the repository, if there is one now, and nothing else.
-    #[must_use]
-    pub fn kill_worker(&self) -> bool {
-        self.worker().is_some_and(|worker| kill_process(worker, Signal::KILL).is_ok())
+    pub fn kill_child(&self, word: &str) -> bool {
+        let is_meant = |process: &Pid| {
+            let words =
+                fs::read_to_string(format!("/proc/{}/cmdline", process.as_raw_pid())).unwrap_or_default();
+            *process != self.group && words.split('\0').any(|other| Path::new(other).ends_with(word))
+        };
+        self.members()
+            .into_iter()
+            .find(is_meant)
+            .is_some_and(|child| kill_process(child, Signal::KILL).is_ok())
     }
 
     /// Ends it and all that it started, at once. Nothing of them runs when this returns.

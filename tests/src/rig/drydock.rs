@@ -118,7 +118,9 @@ impl Invocation {
         self
     }
 
-    fn command(&self) -> Command {
+    /// As a process that is not started yet, for somebody who measures it.
+    #[must_use]
+    pub fn command(&self) -> Command {
         let mut command = Command::new(places::drydock_program());
         command.args(&self.before);
         if !self.claude.is_empty() {
@@ -163,15 +165,18 @@ impl Invocation {
         Apart::new(self.start_as(command))
     }
 
-    /// Runs it in pipes to its end, as a user who may do nothing special.
-    pub fn done_as_nobody(self) -> Done {
-        let command = self.command();
-        let mut other = Command::new("setpriv");
-        other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-        other.arg(command.get_program()).args(command.get_args());
-        other.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
-        other.current_dir(&self.folder);
-        self.start_as(other).done()
+    /// Runs it in pipes to its end, as somebody whom permissions hold back, also where the tests run as root.
+    pub fn done_without_privileges(self) -> Done {
+        let mut command = self.command();
+        if rustix::process::geteuid().is_root() {
+            let mut held_back = Command::new("setpriv");
+            held_back.args(["--bounding-set=-all", "--inh-caps=-all", "--"]);
+            held_back.arg(command.get_program()).args(command.get_args());
+            held_back.env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+            held_back.current_dir(&self.folder);
+            command = held_back;
+        }
+        self.start_as(command).done()
     }
 
     fn start_as(self, mut command: Command) -> Running {

@@ -28,6 +28,8 @@ mod sign_in;
 #[cfg(target_os = "linux")]
 mod signed_in;
 mod small_disk;
+#[cfg(target_os = "linux")]
+mod stick;
 mod terminal;
 mod transcript;
 mod until;
@@ -36,7 +38,7 @@ pub use anthropic::{API_KEY, Anthropic, Auth, Requests, Seen, TOKEN};
 pub use apart::Apart;
 pub use backups::{
     ASKED, BackupCopy, Backups, ELSEWHERE, HISTORY, LEFT_OUT, NOTED, Restic, SIDECARS, Tree, WORKED,
-    assert_whole_records, record, recovery_code, repository_files,
+    assert_whole_records, damage_a_pack, noise, record, recovery_code, repository_files,
 };
 pub use claude::HostClaude;
 pub use drydock::{Done, Invocation, Running};
@@ -59,6 +61,8 @@ pub use secret_service::{SecretService, StoredItem};
 #[cfg(target_os = "linux")]
 pub use sign_in::{Account, Login, SignIn, TokenRequest};
 pub use small_disk::SmallDisk;
+#[cfg(target_os = "linux")]
+pub use stick::Stick;
 pub use terminal::Terminal;
 pub use transcript::Transcript;
 pub use until::until;

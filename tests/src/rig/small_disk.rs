@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{ErrorKind, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 use tempfile::TempDir;
@@ -34,19 +34,23 @@ impl SmallDisk {
     /// Fills it to the last byte; what was there stays. Gives the file to remove.
     #[must_use]
     pub fn fill(&self) -> PathBuf {
-        let ballast = self.path().join("ballast");
-        let mut file = File::create(&ballast).unwrap();
-        for size in [1 << 16, 1 << 12, 1 << 6, 1] {
-            let block = vec![b'x'; size];
-            loop {
-                match file.write(&block) {
-                    Ok(_) => {}
-                    Err(cause) if cause.kind() == ErrorKind::StorageFull => break,
-                    Err(cause) => panic!("{}: {cause}", ballast.display()),
-                }
-            }
-        }
+        fill(&self.path())
+    }
+
+    /// Fills it but for so many kilobytes. Gives the file to remove.
+    #[must_use]
+    pub fn fill_but(&self, kilobytes: u64) -> PathBuf {
+        let ballast = self.fill();
+        let length = fs::metadata(&ballast).unwrap().len();
+        File::options().write(true).open(&ballast).unwrap().set_len(length - (kilobytes << 10)).unwrap();
         ballast
+    }
+
+    /// The system lets nobody write to it any more, as after a fault, or lets them again.
+    pub fn make_read_only(&self, read_only: bool) {
+        let mode = if read_only { "remount,ro" } else { "remount,rw" };
+        let done = as_root(&["mount", "-o", mode, self.path().to_str().unwrap()]);
+        assert!(done.status.success(), "mount: {}", String::from_utf8_lossy(&done.stderr));
     }
 }
 
@@ -59,7 +63,25 @@ impl Drop for SmallDisk {
     }
 }
 
-fn as_root(command: &[&str]) -> Output {
+/// Fills a disk to the last byte; what was there stays. Gives the file to remove.
+pub(super) fn fill(disk: &Path) -> PathBuf {
+    let ballast = disk.join("ballast");
+    let mut file = File::create(&ballast).unwrap();
+    for size in [1 << 16, 1 << 12, 1 << 6, 1] {
+        let block = vec![b'x'; size];
+        loop {
+            match file.write(&block) {
+                Ok(_) => {}
+                Err(cause) if cause.kind() == ErrorKind::StorageFull => break,
+                Err(cause) => panic!("{}: {cause}", ballast.display()),
+            }
+        }
+    }
+    ballast
+}
+
+/// Runs a command as root.
+pub(super) fn as_root(command: &[&str]) -> Output {
     let sudo: &[&str] =
         if rustix::process::geteuid().is_root() { &[] } else { &["sudo", "--non-interactive"] };
     let all: Vec<_> = sudo.iter().chain(command).collect();

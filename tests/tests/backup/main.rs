@@ -7,6 +7,16 @@
     reason = "a step that fails is the test failing"
 )]
 
+mod archive;
+mod consistent;
+mod keys;
+mod left_out;
+mod moved;
 mod outages;
 mod remotes;
 mod restic;
+mod restore;
+mod retention;
+mod sheet;
+mod together;
+mod volumes;

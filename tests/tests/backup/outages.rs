@@ -1,7 +1,8 @@
 //! Remotes that are away, full, or let nobody write: said, remembered, tried again, and nothing lost.
 
 use drydock_tests::rig::{
-    Access, BackupCopy, Backups, Protocol, RcloneServer, Restic, SmallDisk, Tree, WORKED, repository_files,
+    Access, BackupCopy, Backups, Protocol, RcloneServer, Restic, SmallDisk, Tree, WORKED, noise,
+    repository_files,
 };
 use std::fs;
 
@@ -96,11 +97,11 @@ fn a_remote_that_lets_nobody_write_is_said_and_tried_again() {
 fn a_full_disk_behind_a_remote_is_said_and_catches_up_once_there_is_space() {
     let disk = SmallDisk::mount(64);
     let backups = Backups::new();
-    backups.add_remote("r", &format!("type = alias\nremote = {}\n", disk.path().display()));
+    backups.add_folder_remote("r", &disk.path());
     backups.set("backup.cloud.remote", "r:copy");
     let first = backups.snapshot();
     let ballast = disk.fill();
-    fs::write(backups.file(WORKED), random_words(3 << 20)).unwrap();
+    fs::write(backups.file(WORKED), noise(WORKED, 3 << 20)).unwrap();
 
     let full = backups.drydock(["backup", "now"]).done().exits(1);
 
@@ -124,7 +125,7 @@ fn a_full_server_is_a_failure_and_catches_up_once_there_is_space() {
     backups.set("backup.cloud.remote", "there:copy");
     let first = backups.snapshot();
     let ballast = disk.fill();
-    fs::write(backups.file(WORKED), random_words(3 << 20)).unwrap();
+    fs::write(backups.file(WORKED), noise(WORKED, 3 << 20)).unwrap();
 
     let full = backups.drydock(["backup", "now"]).done().exits(1);
 
@@ -136,14 +137,4 @@ fn a_full_server_is_a_failure_and_catches_up_once_there_is_space() {
     backups.ok(["backup", "now"]);
     restic.check();
     assert_eq!(repository_files(&disk.path().join("copy")), backups.repository_files(BackupCopy::Local));
-}
-
-/// Text that no compression makes much smaller.
-fn random_words(bytes: usize) -> String {
-    let mut words = String::new();
-    while words.len() < bytes {
-        words.push_str(&drydock_tests::rig::conversation_id());
-        words.push('\n');
-    }
-    words
 }

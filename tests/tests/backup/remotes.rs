@@ -1,7 +1,8 @@
 //! The cloud copy at remotes of several kinds: written, read back, away for a while, and back.
 
 use drydock_tests::rig::{
-    ASKED, BackupCopy, Backups, Done, Protocol, RcloneServer, Restic, Tree, WORKED, repository_files,
+    ASKED, BackupCopy, Backups, Done, Protocol, RcloneServer, Restic, Tree, WORKED, damage_a_pack,
+    repository_files,
 };
 use std::{fs, path::Path};
 
@@ -42,17 +43,6 @@ fn goes_through_a_life(backups: &Backups, folder: &Path) {
     let healed = backups.ok(["backup", "verify", "--copy", "cloud", "--all", "--heal"]);
     assert!(healed.stdout.contains("cloud copy: healed"), "{healed:?}");
     restic.check();
-}
-
-/// Changes a byte in the middle of the largest pack; its length stays.
-fn damage_a_pack(folder: &Path) {
-    let files = repository_files(folder);
-    let packs = files.iter().filter(|(name, _)| name.starts_with("data/"));
-    let pack = folder.join(packs.max_by_key(|(_, size)| **size).expect("a pack").0);
-    let mut content = fs::read(&pack).unwrap();
-    let middle = content.len() / 2;
-    content[middle] ^= 1;
-    fs::write(pack, content).unwrap();
 }
 
 /// A home whose cloud copy is at a server with the files of a folder.
@@ -143,12 +133,25 @@ fn a_remote_that_rclone_does_not_know_is_named() {
 }
 
 #[test]
+fn a_configuration_that_wants_a_password_is_said_and_nobody_waits_for_it() {
+    let backups = Backups::with_three_copies();
+    // As rclone writes it, of nothing that any password opens.
+    let locked = "# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n";
+    backups.home.write(".config/rclone/rclone.conf", &format!("{locked}{}\n", "RkFLRQ".repeat(20)));
+
+    let done = backups.drydock(["backup", "now"]).done().exits(1);
+
+    assert!(done.stdout.contains("cloud copy: behind"), "{done:?}");
+    assert!(done.stdout.contains("RCLONE_CONFIG_PASS"), "{done:?}");
+    backups.restic(BackupCopy::External).check();
+}
+
+#[test]
 fn a_folder_with_other_backups_is_refused_and_left_alone() {
     let backups = Backups::with_three_copies();
     let _ = backups.snapshot();
     let other = Backups::new();
-    let remote = backups.scratch("remote").display().to_string();
-    other.add_remote("r", &format!("type = alias\nremote = {remote}\n"));
+    other.add_folder_remote("r", &backups.scratch("remote"));
     other.set("backup.cloud.remote", "r:copy");
     let before = Tree::of(&backups.folder(BackupCopy::Cloud));
 

@@ -1,12 +1,13 @@
 //! All three copies are read by the restic that Debian has, without Drydock, and hold what was in the home.
 
 use drydock_tests::rig::{
-    ASKED, BackupCopy, Backups, ELSEWHERE, HISTORY, Restic, SIDECARS, Tree, WORKED, record,
+    ASKED, BackupCopy, Backups, Damage, ELSEWHERE, HISTORY, Restic, SIDECARS, Tree, WORKED, record,
 };
 use std::{
     ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt, fs::symlink},
+    slice,
 };
 
 /// Fails unless restic finds every copy whole and restores its newest snapshot as what the home is now.
@@ -28,7 +29,7 @@ fn restic_restores_from_each_copy_what_was_in_the_home() {
     let snapshot = backups.snapshot();
 
     for copy in BackupCopy::ALL {
-        assert_eq!(backups.restic(copy).snapshots(), [snapshot.clone()], "{copy:?}");
+        assert_eq!(backups.restic(copy).snapshots(), slice::from_ref(&snapshot), "{copy:?}");
     }
     assert_restic_restores(&backups, &BackupCopy::ALL);
 }
@@ -125,6 +126,36 @@ fn the_cloud_copy_is_read_by_way_of_rclone() {
     let to = backups.scratch("by-rclone");
     restic.restore("latest", &to);
     Tree::of(&to).assert_is(&backups.tree());
+}
+
+#[test]
+fn what_the_page_on_restoring_without_drydock_says_is_so() {
+    let backups = Backups::with_three_copies();
+    let good = backups.snapshot();
+    let _ = backups.home.damage(Damage::Truncated);
+    let _ = backups.snapshot();
+    let restic = backups.restic(BackupCopy::External);
+
+    let told = String::from_utf8(restic.run(["snapshots", "--compact"]).stdout).unwrap();
+
+    let damaged: Vec<_> = told.lines().filter(|line| line.contains("damaged")).collect();
+    assert_eq!(damaged.len(), 1, "{told}");
+    assert!(!damaged[0].starts_with(&good[..8]), "{told}");
+    let to = backups.scratch("a-part");
+    let to_name = to.to_str().unwrap();
+    let done = restic.run(["restore", "latest", "--target", to_name, "--include", "/.claude/projects"]);
+    assert!(done.status.success(), "{done:?}");
+    let projects = [".claude/projects"];
+    Tree::of(&to).only(&projects).assert_is(&backups.tree().only(&projects));
+    // A copy that has lost its key file takes it from another one.
+    let keys = backups.folder(BackupCopy::External).join("keys");
+    fs::remove_dir_all(&keys).unwrap();
+    assert!(!restic.run(["snapshots"]).status.success());
+    fs::create_dir(&keys).unwrap();
+    for entry in fs::read_dir(backups.folder(BackupCopy::Cloud).join("keys")).unwrap().flatten() {
+        fs::copy(entry.path(), keys.join(entry.file_name())).unwrap();
+    }
+    restic.check();
 }
 
 #[test]

@@ -4,9 +4,10 @@ use super::{
     dice::{Dice, rounds},
     proof::{assert_restores, assert_whole},
     tally::{Tally, Trace},
+    times::Times,
 };
 use drydock_tests::rig::{BackupCopy, Backups};
-use std::{fs, path::Path, thread, time::Instant};
+use std::{fs, path::Path};
 
 const USUAL_ROUNDS: usize = 12;
 
@@ -26,19 +27,21 @@ fn a_first_backup_that_was_killed_is_made_up_for_by_the_next() {
     let mut dice = Dice::thrown_for(what);
     let mut tally = Tally::default();
     let backups = Backups::with_three_copies();
-    let begun = Instant::now();
-    let _ = backups.snapshot();
-    let mut span = begun.elapsed();
+    let mut times = Times::of(backups.home.path(), backups.drydock(["backup", "now"]));
     for round in 1..=rounds(USUAL_ROUNDS) {
         forget_everything(&backups);
         let (home, data) = (backups.home.path(), backups.file(".local/share/drydock"));
         let trace = Trace::of(home);
         let mut drydock = backups.drydock(["backup", "now"]).start_apart();
-        thread::sleep(span.mul_f64(dice.fraction()));
+        times.wait(&mut drydock, home, &trace, &mut dice);
         let had_ended = drydock.has_ended();
         drydock.kill();
         tally.count(had_ended, &trace, home);
-        span = span.mul_f64(if had_ended { 0.9 } else { 1.03 });
+        if had_ended {
+            times.were_shorter();
+        } else {
+            times.may_be_longer();
+        }
 
         let next = backups.drydock(["backup", "now"]).done();
 
@@ -61,5 +64,9 @@ fn a_first_backup_that_was_killed_is_made_up_for_by_the_next() {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    walkdir::WalkDir::new(folder).into_iter().flatten().map(|entry| entry.path().display().to_string()).collect()
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.path().display().to_string())
+        .collect()
 }

@@ -4,22 +4,19 @@ use super::{
     dice::{Dice, rounds},
     proof::{assert_nothing_unfinished, assert_restores, assert_whole},
     tally::{Tally, Trace},
+    times::Times,
 };
-use drydock_tests::rig::{BackupCopy, Backups, WORKED};
+use drydock_tests::rig::{BackupCopy, Backups, WORKED, repository_files};
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// What is killed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Victim {
     /// `drydock` and all that it started.
     All,
-    /// The process that works on the repository.
-    Worker,
+    /// A process that it started, of this name; it then ends with an error of this code.
+    Child(&'static str, &'static str),
 }
 
 /// Work that is begun and killed again and again.
@@ -48,19 +45,20 @@ impl Killed {
         let folder = backups.folder(self.writes);
         let restic = backups.restic(self.writes);
         (self.prepare)(backups, &mut dice);
-        let mut span = self.takes(backups);
+        let mut times = Times::of(&folder, backups.drydock(self.arguments));
         let count = rounds(USUAL_ROUNDS);
         for round in 1..=count {
             (self.prepare)(backups, &mut dice);
             let may_go = (self.may_go)(backups);
-            let complete: BTreeSet<_> = restic.snapshots().into_iter().collect();
+            let complete = snapshots_in(&folder);
             let trace = Trace::of(&folder);
 
-            let had_ended = self.kill_within(backups, span.mul_f64(dice.fraction()));
+            let had_ended = self.kill(backups, &trace, &mut times, &mut dice);
 
+            if !had_ended {
+                times.may_be_longer();
+            }
             tally.count(had_ended, &trace, &folder);
-            // The next moments are chosen from the time that the work takes now.
-            span = span.mul_f64(if had_ended { 0.9 } else { 1.03 });
             restic.check_structure();
             let there: BTreeSet<_> = restic.snapshots().into_iter().collect();
             let lost: Vec<_> = complete.difference(&there).filter(|id| !may_go.contains(*id)).collect();
@@ -69,38 +67,35 @@ impl Killed {
             (self.afterwards)(backups);
             if round % OFTEN == 0 || round == count {
                 assert_whole(backups);
-                assert_nothing_unfinished(backups, self.writes);
                 assert_restores(backups, self.writes);
+                assert_nothing_unfinished(backups, self.writes);
             }
         }
         tally.tell(self.what);
     }
 
-    fn takes(&self, backups: &Backups) -> Duration {
-        let begun = Instant::now();
-        backups.ok(self.arguments);
-        begun.elapsed()
-    }
-
-    /// Begins the work and kills it after a while. Whether it had ended before.
-    fn kill_within(&self, backups: &Backups, after: Duration) -> bool {
+    /// Begins the work and kills it at some moment. Whether it had ended before.
+    fn kill(&self, backups: &Backups, trace: &Trace, times: &mut Times, dice: &mut Dice) -> bool {
         let mut drydock = backups.drydock(self.arguments).start_apart();
-        thread::sleep(after);
+        times.wait(&mut drydock, &backups.folder(self.writes), trace, dice);
         if drydock.has_ended() {
+            times.were_shorter();
             drydock.done().ok();
             return true;
         }
-        if self.victim == Victim::All {
+        let Victim::Child(name, code) = self.victim else {
             drydock.kill();
             return false;
-        }
-        let was_there = drydock.kill_worker();
+        };
+        let was_there = drydock.kill_child(name);
         let done = drydock.done();
         if done.code == Some(0) {
             return true;
         }
-        assert!(was_there, "nobody was killed, and yet: {}", done.stderr);
-        done.exits(1).tells("backup.repository");
+        assert!(was_there, "nobody was killed, and yet: {done:?}");
+        let told = format!("{}{}", done.stdout, done.stderr);
+        assert!(told.contains(&format!("[{code}]")) && told.contains("  try: "), "{done:?}");
+        assert_eq!(done.code, Some(1), "{done:?}");
         false
     }
 
@@ -110,6 +105,14 @@ impl Killed {
             backups.ok(self.arguments);
         }
     }
+}
+
+/// The snapshots whose files are there.
+fn snapshots_in(folder: &Path) -> BTreeSet<String> {
+    let files = repository_files(folder).into_keys();
+    let names = files.filter_map(|name| name.strip_prefix("snapshots/").map(str::to_owned));
+    // One that is being written has no name yet.
+    names.filter(|name| !name.starts_with('.')).collect()
 }
 
 /// The snapshots that a prune would let go of, or one that was killed has let go of in part.
@@ -175,6 +178,8 @@ fn pruned_often() -> Backups {
     backups
 }
 
+const WORKER: Victim = Victim::Child("backup-repository", "backup.repository");
+
 const BACKUP: Killed = Killed {
     what: "backup now, killed",
     arguments: &["backup", "now"],
@@ -209,8 +214,7 @@ fn a_killed_backup_harms_nothing() {
 
 #[test]
 fn a_backup_whose_worker_is_killed_says_so_and_harms_nothing() {
-    Killed { what: "backup now, its worker killed", victim: Victim::Worker, ..BACKUP }
-        .again_and_again(&backed_up());
+    Killed { what: "backup now, its worker killed", victim: WORKER, ..BACKUP }.again_and_again(&backed_up());
 }
 
 #[test]
@@ -220,7 +224,7 @@ fn a_killed_prune_harms_nothing() {
 
 #[test]
 fn a_prune_whose_worker_is_killed_says_so_and_harms_nothing() {
-    Killed { what: "backup prune, its worker killed", victim: Victim::Worker, ..PRUNE }
+    Killed { what: "backup prune, its worker killed", victim: WORKER, ..PRUNE }
         .again_and_again(&pruned_often());
 }
 
@@ -236,14 +240,22 @@ fn a_killed_mirroring_to_the_external_copy_harms_nothing() {
     .again_and_again(&backed_up_three_times());
 }
 
+const TO_THE_CLOUD: Killed = Killed {
+    what: "backup now --copy cloud, killed",
+    arguments: &["backup", "now", "--copy", "cloud"],
+    writes: BackupCopy::Cloud,
+    prepare: change_and_take,
+    ..BACKUP
+};
+
 #[test]
 fn a_killed_mirroring_to_the_cloud_copy_harms_nothing() {
-    Killed {
-        what: "backup now --copy cloud, killed",
-        arguments: &["backup", "now", "--copy", "cloud"],
-        writes: BackupCopy::Cloud,
-        prepare: change_and_take,
-        ..BACKUP
-    }
-    .again_and_again(&backed_up_three_times());
+    TO_THE_CLOUD.again_and_again(&backed_up_three_times());
+}
+
+#[test]
+fn a_mirroring_whose_rclone_is_killed_says_so_and_harms_nothing() {
+    let victim = Victim::Child("rclone", "copy.failed");
+    Killed { what: "backup now --copy cloud, its rclone killed", victim, ..TO_THE_CLOUD }
+        .again_and_again(&backed_up_three_times());
 }

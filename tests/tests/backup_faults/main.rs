@@ -9,8 +9,16 @@
     reason = "a step that fails is the test failing"
 )]
 
+mod alone;
+mod concurrent;
+mod daemon;
+mod damage;
+mod damages;
 mod dice;
+mod disks;
 mod first_time;
 mod kills;
 mod proof;
+mod saved;
 mod tally;
+mod times;

@@ -6,7 +6,7 @@ mod restic;
 mod tree;
 
 pub use past::{ASKED, ELSEWHERE, HISTORY, LEFT_OUT, NOTED, SIDECARS, WORKED};
-pub use records::{assert_whole_records, record};
+pub use records::{assert_whole_records, noise, record};
 pub use restic::Restic;
 pub use tree::Tree;
 
@@ -90,8 +90,13 @@ impl Backups {
 
     /// Names a remote `r` of rclone's that is a folder, and sets the cloud copy up in it.
     pub fn set_up_cloud(&self) {
-        self.add_remote("r", &format!("type = alias\nremote = {}\n", self.scratch("remote").display()));
+        self.add_folder_remote("r", &self.scratch("remote"));
         self.set("backup.cloud.remote", "r:copy");
+    }
+
+    /// Adds a remote to rclone's configuration that is a folder of this computer.
+    pub fn add_folder_remote(&self, name: &str, folder: &Path) {
+        self.add_remote(name, &format!("type = alias\nremote = {}\n", folder.display()));
     }
 
     /// A folder for this test beside the home, which goes with it.
@@ -275,4 +280,15 @@ pub fn repository_files(folder: &Path) -> BTreeMap<String, u64> {
             is_of_it.then(|| (name, entry.metadata().map_or(0, |data| data.len())))
         })
         .collect()
+}
+
+/// Changes a byte in the middle of the largest pack of a repository; its length stays.
+pub fn damage_a_pack(folder: &Path) {
+    let files = repository_files(folder);
+    let packs = files.iter().filter(|(name, _)| name.starts_with("data/"));
+    let pack = folder.join(packs.max_by_key(|(_, size)| **size).expect("a pack").0);
+    let mut content = fs::read(&pack).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(pack, content).unwrap();
 }

@@ -49,6 +49,7 @@ pub(super) fn furnish(home: &Home) {
     documents(home);
     conversations(home);
     beside(home);
+    fs::set_permissions(home.claude_dir(), Permissions::from_mode(0o700)).unwrap();
     let day = Duration::from_secs(24 * 3600);
     for (name, days) in AGES {
         // Between two whole seconds, where a time loses the most when it is rounded.

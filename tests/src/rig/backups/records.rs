@@ -25,6 +25,16 @@ pub fn record(conversation: &str, text: &str) -> String {
     format!("{record}\n")
 }
 
+/// A whole record with so many bytes that no compression makes much smaller.
+#[must_use]
+pub fn noise(conversation: &str, bytes: usize) -> String {
+    let mut text = String::new();
+    while text.len() < bytes {
+        text.push_str(&super::super::conversation_id());
+    }
+    record(conversation, &text)
+}
+
 /// Fails unless a file holds whole records and nothing else. Gives how many.
 pub fn assert_whole_records(file: &Path) -> usize {
     let text = fs::read_to_string(file).unwrap_or_else(|cause| panic!("{}: {cause}", file.display()));

@@ -65,6 +65,17 @@ impl Tree {
         self
     }
 
+    /// The same without any times.
+    #[must_use]
+    pub fn untimed(mut self) -> Self {
+        for thing in self.0.values_mut() {
+            if let Thing::Folder { modified, .. } | Thing::File { modified, .. } = thing {
+                *modified = (0, 0);
+            }
+        }
+        self
+    }
+
     /// The names.
     #[must_use]
     pub fn names(&self) -> BTreeSet<PathBuf> {
