@@ -87,7 +87,7 @@ async fn now(context: &Context, copy: Option<Copy>) -> Result<ExitCode> {
     let failed = report.copies.iter().any(|outcome| match outcome {
         CopyOutcome::Failed { error, .. } => error.code() != Code::CopyAbsent || copy.is_some(),
         CopyOutcome::NotSetUp { .. } => copy.is_some_and(|copy| copy != Copy::Local),
-        CopyOutcome::Written { .. } => false,
+        CopyOutcome::Written { .. } | CopyOutcome::Busy { .. } => false,
     });
     Ok(ExitCode::from(u8::from(failed)))
 }
@@ -128,6 +128,9 @@ fn told(report: &BackupReport) -> String {
                 report.files
             )),
             CopyOutcome::NotSetUp { copy } => text.push_str(&format!("{copy} copy: not set up\n")),
+            CopyOutcome::Busy { copy } => {
+                text.push_str(&format!("{copy} copy: another process is bringing it up to date\n"));
+            }
             CopyOutcome::Failed { copy, error } => {
                 text.push_str(&format!("{copy} copy: behind: {}", render::explained(error)));
             }

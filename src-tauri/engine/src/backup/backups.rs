@@ -62,6 +62,11 @@ pub enum CopyOutcome {
         /// The copy.
         copy: CopyName,
     },
+    /// Another process is writing it right now.
+    Busy {
+        /// The copy.
+        copy: CopyName,
+    },
     /// It does not have it yet, and catches up later.
     Failed {
         /// The copy.
@@ -180,6 +185,7 @@ impl Backups {
         match self.mirror(copy, now, progress) {
             Ok(Some(report)) => CopyOutcome::Written { copy, report },
             Ok(None) => CopyOutcome::NotSetUp { copy },
+            Err(error) if error.code() == Code::BackupBusy => CopyOutcome::Busy { copy },
             Err(error) => CopyOutcome::Failed { copy, error },
         }
     }
@@ -267,6 +273,11 @@ impl Backups {
         let Remembered { state, damage } = self.remembered();
         let Some(repository) = state.repository.clone() else { return Ok(None) };
         if state.copy(CopyName::Cloud).id.as_deref() == Some(remote.as_str()) {
+            return Ok(Some(cloud));
+        }
+        // By one process at a time: a file that is being written can look strange to another.
+        let _beginning = Lock::beginning(&self.root)?;
+        if self.remembered().state.copy(CopyName::Cloud).id.as_deref() == Some(remote.as_str()) {
             return Ok(Some(cloud));
         }
         super::adopt::claim(&cloud, &repository)?;

@@ -130,7 +130,9 @@ impl Backups {
                     put_aside(&file)?;
                 }
                 let state = self.remembered().state;
-                let config = fs::read(self.root.join("config")).unwrap_or_default();
+                // What is remembered is whole; the file itself may be damaged as well.
+                let config =
+                    state.config.or_else(|| fs::read(self.root.join("config")).ok()).unwrap_or_default();
                 if let Some(repository) = state.repository {
                     let event = Event::Begun { repository, config: hex(&Sha256::digest(&config)) };
                     Ledger::default().add(&file, now, vec![event])?;
