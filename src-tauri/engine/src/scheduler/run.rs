@@ -284,14 +284,11 @@ fn do_job(job: Job, backups: &Backups, now: DateTime<Utc>) -> Result<String> {
 }
 
 fn mirrored(backups: &Backups, copy: CopyName, now: DateTime<Utc>) -> Result<String> {
-    match backups.mirror(copy, now, &ProgressSink::none()) {
-        Ok(Some(report)) => Ok(format!("{} files copied to the {copy} copy", report.copied)),
-        Ok(None) => Ok(format!("there is no {copy} copy")),
-        Err(error) if error.code() == Code::BackupBusy => {
-            Ok(format!("another process is writing the {copy} copy"))
-        }
-        Err(error) => Err(error),
-    }
+    // One that another process is writing counts as failed here: it is looked at again after a pause.
+    Ok(match backups.mirror(copy, now, &ProgressSink::none())? {
+        Some(report) => format!("{} files copied to the {copy} copy", report.copied),
+        None => format!("there is no {copy} copy"),
+    })
 }
 
 fn verified(backups: &Backups, now: DateTime<Utc>) -> Result<String> {
