@@ -27,19 +27,28 @@ fn assert_remedies(checks: &Value) {
 fn doctor_on_a_healthy_computer() {
     let rig = Rig::new();
     rig.drydock().args(["image", "build"]).done().ok();
+    let (volume, sheet) = (tempfile::tempdir().unwrap(), rig.home.path().join("sheet.txt"));
+    let copy = volume.path().join("copy");
+    rig.drydock().args(["settings", "set", "backup.external.path"]).arg(&copy).done().ok();
+    rig.drydock().args(["backup", "now"]).done().ok();
+    rig.drydock().args(["backup", "key", "export", "--to"]).arg(&sheet).done().ok();
+    let sheet = fs::read_to_string(sheet).unwrap();
+    let code = sheet.lines().skip_while(|line| *line != "Recovery code").nth(3).unwrap().trim();
+    let last = code.rsplit('-').next().unwrap();
+    rig.drydock().args(["backup", "key", "confirm", last]).done().ok();
     let doctor = || rig.drydock().variable("ANTHROPIC_API_KEY", API_KEY);
 
     let done = doctor().args(["doctor", "--json"]).done().ok();
 
     let checks = done.json();
-    for name in ["engine", "image", "disk", "login", "config"] {
+    for name in ["engine", "image", "disk", "login", "config", "backup"] {
         assert_eq!(check(&checks, name)["standing"], "good", "{checks}");
     }
     assert!(check(&checks, "image")["found"].as_str().unwrap().contains(CLAUDE_VERSION));
     assert!(!done.stdout.contains(API_KEY));
     assert_remedies(&checks);
     let text = doctor().arg("doctor").done().ok().stdout;
-    assert_eq!(text.lines().count(), 5, "more than a line each: {text}");
+    assert_eq!(text.lines().count(), 6, "more than a line each: {text}");
     assert!(text.lines().all(|line| line.starts_with("ok ")), "{text}");
 }
 

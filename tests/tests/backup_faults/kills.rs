@@ -90,6 +90,7 @@ impl Killed {
         let was_there = drydock.kill_child(name);
         let done = drydock.done();
         if done.code == Some(0) {
+            times.were_shorter();
             return true;
         }
         assert!(was_there, "nobody was killed, and yet: {done:?}");

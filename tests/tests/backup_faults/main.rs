@@ -18,6 +18,8 @@ mod dice;
 mod disks;
 mod first_time;
 mod kills;
+mod mending;
+mod others;
 mod proof;
 mod saved;
 mod tally;
