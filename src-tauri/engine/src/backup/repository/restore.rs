@@ -171,9 +171,12 @@ fn write_one(repository: &Full, node: &Node, target: &Path) -> io::Result<u64> {
     let mut written = File::open(target)?;
     let mut buffer = Vec::new();
     for (id, length) in content.iter().zip(lengths) {
-        buffer.resize(length, 0);
-        written.read_exact(&mut buffer)?;
-        let digest = crate::container::hex(&Sha256::digest(&buffer));
+        if buffer.len() < length {
+            buffer.resize(length, 0);
+        }
+        let piece = &mut buffer[..length];
+        written.read_exact(piece)?;
+        let digest = crate::container::hex(&Sha256::digest(&*piece));
         if digest != id.to_hex().as_str() {
             return Err(io::Error::other("what was written is not what the snapshot holds"));
         }
