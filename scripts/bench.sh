@@ -9,3 +9,4 @@ choose_image_base
 cargo build --release --package drydock-cli
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench launch
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench sync
+DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench backup
