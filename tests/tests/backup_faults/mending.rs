@@ -79,29 +79,28 @@ fn a_prune_over_damage_loses_nothing_that_another_copy_has() {
     backups.set("backup.hourly_hours", "0");
     backups.set("backup.retention_days", "1");
     let whole = Saved::of(&backups);
-    for kind in [Kind::Pack, Kind::Index, Kind::Snapshot] {
-        for how in [How::BitFlipped, How::Emptied, How::Deleted] {
-            for _ in 0..3 {
-                let damage = Damage { copy: BackupCopy::Local, kind, how };
-                let stay = stay(&backups);
-                damage.strike(&backups, &mut dice);
+    let ways = [How::BitFlipped, How::Emptied, How::Deleted];
+    let all =
+        [Kind::Pack, Kind::Index, Kind::Snapshot].into_iter().flat_map(|kind| ways.map(|how| (kind, how)));
+    for (kind, how) in all {
+        let damage = Damage { copy: BackupCopy::Local, kind, how };
+        let stay = stay(&backups);
+        damage.strike(&backups, &mut dice);
 
-                // It may well refuse to.
-                let pruned = backups.drydock(["backup", "prune"]).done();
+        // It may well refuse to.
+        let pruned = backups.drydock(["backup", "prune"]).done();
 
-                let healed = backups.drydock(MEND).done();
-                assert_eq!(healed.code, Some(0), "{damage}: {pruned:?}, and then {healed:?}");
-                backups.ok(["backup", "now"]);
-                assert_whole(&backups);
-                let there = backups.restic(BackupCopy::Local).snapshots();
-                let lost: Vec<_> = stay.iter().filter(|id| !there.contains(id)).collect();
-                assert!(lost.is_empty(), "{damage}: {lost:?} are lost: {pruned:?}, and then {healed:?}");
-                for copy in BackupCopy::ALL {
-                    assert_restores(&backups, copy);
-                }
-                whole.back();
-            }
+        let healed = backups.drydock(MEND).done();
+        assert_eq!(healed.code, Some(0), "{damage}: {pruned:?}, and then {healed:?}");
+        backups.ok(["backup", "now"]);
+        assert_whole(&backups);
+        let there = backups.restic(BackupCopy::Local).snapshots();
+        let lost: Vec<_> = stay.iter().filter(|id| !there.contains(id)).collect();
+        assert!(lost.is_empty(), "{damage}: {lost:?} are lost: {pruned:?}, and then {healed:?}");
+        for copy in BackupCopy::ALL {
+            assert_restores(&backups, copy);
         }
+        whole.back();
     }
 }
 

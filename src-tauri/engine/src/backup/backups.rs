@@ -1,7 +1,7 @@
 //! The three copies of one home, and what can be done with them.
 
 use super::{
-    copies::{Cloud, MirrorReport, Place, Volume, mirror},
+    copies::{Cloud, Marker, MirrorReport, Place, Volume, mirror},
     key::RepositoryKey,
     ledger::{Event, Ledger},
     lock::Lock,
@@ -16,6 +16,7 @@ use super::{
     state::CopyState,
 };
 use crate::{
+    container::hex,
     error_handling::{Code, Error, Result},
     paths::Locations,
     progress::ProgressSink,
@@ -23,6 +24,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -245,7 +247,18 @@ impl Backups {
         let Remembered { state, damage } = self.remembered();
         let known = state.copy(CopyName::External);
         if known.id.is_some() {
-            return Volume::find(&wanted, &known)?.map(Some).ok_or_else(|| {
+            let found = Volume::find(&wanted, &known);
+            if !matches!(found, Ok(Some(_)))
+                && let (Some(copy), Some(repository), Some(config)) =
+                    (&known.id, &state.repository, &state.config)
+            {
+                let marker = Marker { copy: copy.clone(), repository: repository.clone() };
+                let config = hex(&Sha256::digest(config));
+                if let Some(volume) = Volume::marked_again(&wanted, &marker, &config)? {
+                    return Ok(Some(volume));
+                }
+            }
+            return found?.map(Some).ok_or_else(|| {
                 Error::new(Code::CopyAbsent, "the volume of the external copy is not there")
                     .why(format!("{} is not mounted, or its folder was removed", wanted.display()))
                     .remedy("plug it in; the copy then catches up by itself")

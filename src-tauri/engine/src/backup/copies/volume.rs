@@ -94,6 +94,24 @@ impl Volume {
         Ok(Some((volume, state)))
     }
 
+    /// A copy's folder whose marker is lost or damaged: its `config` is the one that is known. The marker is
+    /// made anew.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(in crate::backup) fn marked_again(
+        wanted: &Path,
+        marker: &Marker,
+        config: &str,
+    ) -> Result<Option<Self>> {
+        if sealed::digest_of(&wanted.join("config"))?.as_deref() != Some(config) {
+            return Ok(None);
+        }
+        let volume = Self::at(wanted)?;
+        volume.write(MARKER, &sealed::seal(marker)?)?;
+        Ok(Some(volume))
+    }
+
     /// A copy's folder that nobody here knows yet; `None` when there is none. What makes it one is a repository:
     /// its marker may be lost.
     ///

@@ -4,7 +4,7 @@ use super::{Depth, Fault, Heal, PARTS, SMALL, Seen, belongs_to, heal::mended_fro
 use crate::{
     backup::{
         Backups,
-        copies::{Place, rank, repository_files},
+        copies::{LEDGER, Place, rank, repository_files},
         key::RepositoryKey,
         ledger::Ledger,
         lock::Lock,
@@ -99,6 +99,12 @@ impl Backups {
         let names: Vec<_> = names.into_iter().filter(|name| name != "config").collect();
         for name in place.damaged(&self.root, &names, progress)? {
             seen.faults.push(Fault::of(name, "its content is not what it should be"));
+        }
+        if state.listed.is_some() {
+            let ledger = place.read(LEDGER)?.and_then(|text| Ledger::of(&text).ok());
+            if ledger.is_none_or(|ledger| ledger.head.n == 0) {
+                seen.faults.push(Fault::of(LEDGER, "it is missing or damaged"));
+            }
         }
         if let Some(listed) = state.listed {
             self.look_for_missing(listed, &ours, &theirs, &mut seen);
