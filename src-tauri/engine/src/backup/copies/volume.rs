@@ -109,6 +109,8 @@ impl Volume {
         }
         let volume = Self::at(wanted)?;
         volume.write(MARKER, &sealed::seal(marker)?)?;
+        // It says nothing about the backups, but a disk that loses files should not do so unnoticed.
+        tracing::warn!(folder = %wanted.display(), "the marker of this copy was lost or damaged; it was made anew");
         Ok(Some(volume))
     }
 
