@@ -1,74 +1,39 @@
 //! Whether Claude Code's own documents can be read.
 
+use super::{Damage, Finding, Severity};
 use crate::{
     claude_home::parse_document,
     error_handling::{Code, Error, Result},
     paths::Locations,
 };
-use serde::Serialize;
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Claude Code does not work with it.
-    Error,
-    /// It works, but something is lost or at risk.
-    Warning,
-}
-
-/// Something wrong with the host home.
-#[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    /// How much it matters.
-    pub severity: Severity,
-    /// The file.
-    pub file: PathBuf,
-    /// What is wrong, with line and column where there are any.
-    pub reason: String,
-    /// What mends it.
-    pub remedy: String,
-}
-
 /// Checks the documents of the host home. An absent one is fine where Claude Code makes it itself.
 #[must_use]
-pub fn validate_claude_config(locations: &Locations) -> Vec<Finding> {
+pub fn validate_documents(locations: &Locations) -> Vec<Finding> {
     let mut findings = Vec::new();
     let newest = newest_backup(&locations.claude_dir);
     match check(&locations.claude_json) {
         Document::Fine => {}
         Document::Absent => {
             if let Some(backup) = &newest {
-                findings.push(Finding {
-                    severity: Severity::Warning,
-                    file: locations.claude_json.clone(),
-                    reason: "it is missing, and Claude Code would start as if new".into(),
-                    remedy: copy_command(backup, &locations.claude_json),
-                });
+                findings.push(Finding::new(Severity::Warning, Damage::Missing, &locations.claude_json, "it is missing, and Claude Code would start as if new").remedy(copy_command(backup, &locations.claude_json)));
             }
         }
-        Document::Damaged(reason) => findings.push(Finding {
-            severity: Severity::Error,
-            file: locations.claude_json.clone(),
-            reason,
-            remedy: newest.as_ref().map_or_else(
+        Document::Damaged(reason) => findings.push(
+            Finding::new(Severity::Error, Damage::Syntax, &locations.claude_json, reason).remedy(newest.as_ref().map_or_else(
                 || format!("mend it by hand, or move it away and let Claude Code make a new one: mv {0} {0}.damaged", quoted(&locations.claude_json)),
                 |backup| copy_command(backup, &locations.claude_json),
-            ),
-        }),
+            )),
+        ),
     }
     let settings = locations.claude_dir.join("settings.json");
     if let Document::Damaged(reason) = check(&settings) {
-        findings.push(Finding {
-            severity: Severity::Error,
-            remedy: format!("mend that place in {}", quoted(&settings)),
-            file: settings,
-            reason,
-        });
+        let remedy = format!("mend that place in {}", quoted(&settings));
+        findings.push(Finding::new(Severity::Error, Damage::Syntax, &settings, reason).remedy(remedy));
     }
     findings
 }
@@ -78,7 +43,7 @@ pub fn validate_claude_config(locations: &Locations) -> Vec<Finding> {
 /// # Errors
 /// [`Code::ConfigDamaged`].
 pub fn refuse_damaged_config(locations: &Locations) -> Result<()> {
-    match validate_claude_config(locations).into_iter().find(|finding| finding.severity == Severity::Error) {
+    match validate_documents(locations).into_iter().find(|finding| finding.severity == Severity::Error) {
         None => Ok(()),
         Some(finding) => {
             Err(Error::new(Code::ConfigDamaged, format!("{} is damaged", finding.file.display()))
@@ -168,7 +133,7 @@ mod tests {
     fn a_fresh_home_is_fine() {
         let home = tempfile::tempdir().unwrap();
         let locations = Locations::find(Some(home.path())).unwrap();
-        assert!(validate_claude_config(&locations).is_empty());
+        assert!(validate_documents(&locations).is_empty());
     }
 
     #[test]

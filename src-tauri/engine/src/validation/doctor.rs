@@ -1,6 +1,6 @@
 //! One look at everything a session needs: a line and a remedy each.
 
-use super::{Severity, validate_claude_config};
+use super::{Severity, validate_documents};
 use crate::{
     backup::Backups,
     container::ContainerEngine,
@@ -217,7 +217,7 @@ fn backups(locations: &Locations, settings: &Settings) -> Vec<Check> {
 }
 
 fn config(locations: &Locations) -> Vec<Check> {
-    let findings = validate_claude_config(locations);
+    let findings = validate_documents(locations);
     if findings.is_empty() {
         let found = if locations.claude_dir.is_dir() {
             "Claude Code's configuration can be read"
@@ -231,7 +231,7 @@ fn config(locations: &Locations) -> Vec<Check> {
         .map(|finding| {
             let standing = match finding.severity {
                 Severity::Error => Standing::Bad,
-                Severity::Warning => Standing::Attention,
+                Severity::Warning | Severity::Note => Standing::Attention,
             };
             Check::other(
                 "config",

@@ -2,6 +2,8 @@
 
 mod claude_config;
 mod doctor;
+mod finding;
 
-pub use claude_config::{Finding, Severity, refuse_damaged_config, validate_claude_config};
+pub use claude_config::{refuse_damaged_config, validate_documents};
 pub use doctor::{Check, Standing, examine};
+pub use finding::{Damage, Earlier, EarlierFile, Finding, Fix, Place, Severity, Validation};

@@ -1,0 +1,177 @@
+//! What a check found: how much it matters, where it is, why, and what mends it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing; nothing is lost.
+    Note,
+    /// It works, but something is lost or at risk.
+    Warning,
+    /// Claude Code does not work with it, or does as if it were new.
+    Error,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Damage {
+    /// It is not there, and should be.
+    Missing,
+    /// Files or folders are gone that were there at the last backup.
+    Gone,
+    /// Something else than a file, or than a folder, is in its place.
+    WrongKind,
+    /// It cannot be read.
+    Unreadable,
+    /// It is empty.
+    Empty,
+    /// It holds zero bytes where text should be.
+    ZeroBytes,
+    /// It is no text.
+    Encoding,
+    /// A byte-order mark is before it.
+    ByteOrderMark,
+    /// A merge left its markers in it.
+    ConflictMarkers,
+    /// It is no JSON, or ends in the middle.
+    Syntax,
+    /// It is JSON of another form than Claude Code needs.
+    WrongType,
+    /// A key is in it twice; the first value is lost.
+    DuplicateKey,
+    /// A record of it cannot be read.
+    BrokenRecord,
+    /// Its last record is not whole.
+    TornEnd,
+    /// It is shorter than it was, and should only grow.
+    Shrunk,
+    /// Others can read it, or its owner cannot.
+    Permissions,
+    /// It belongs to somebody else.
+    Owner,
+    /// The login is blank or missing.
+    Login,
+    /// Two names differ only in case.
+    CaseFold,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: u64,
+    /// Column in bytes, from 1.
+    pub column: u64,
+}
+
+/// What can be done about a finding without a backup and without a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fix {
+    /// The byte-order mark goes.
+    DropByteOrderMark,
+    /// These permission bits are set.
+    SetMode(u32),
+}
+
+/// Something wrong with the host home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What is wrong.
+    pub damage: Damage,
+    /// The file or folder.
+    pub file: PathBuf,
+    /// Where in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What is wrong, in words.
+    pub reason: String,
+    /// What mends it.
+    pub remedy: String,
+    /// How it is mended without a backup, where that can be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
+}
+
+impl Finding {
+    /// A finding without a place and a fix.
+    pub(crate) fn new(severity: Severity, damage: Damage, file: &Path, reason: impl Into<String>) -> Self {
+        Self {
+            severity,
+            damage,
+            file: file.to_path_buf(),
+            place: None,
+            reason: reason.into(),
+            remedy: "drydock recover".to_owned(),
+            fix: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = remedy.into();
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn fixed_by(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self.remedy = "drydock validate --fix".to_owned();
+        self
+    }
+}
+
+/// The host home as it was at a backup, to compare with.
+#[derive(Debug, Clone, Default)]
+pub struct Earlier {
+    /// When that was.
+    pub as_of: DateTime<Utc>,
+    /// Its files, by their paths in the host home.
+    pub files: BTreeMap<PathBuf, EarlierFile>,
+}
+
+/// A file as it was at a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlierFile {
+    /// Bytes.
+    pub len: u64,
+    /// When it was written last.
+    pub modified: Option<DateTime<Utc>>,
+}
+
+/// What was looked at and found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Validation {
+    /// What is wrong, the worst first.
+    pub findings: Vec<Finding>,
+    /// Files that were looked at.
+    pub files: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Records of conversations that were read.
+    pub records: u64,
+}
+
+impl Validation {
+    /// Whether Claude Code works with the host home.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity != Severity::Error)
+    }
+}
