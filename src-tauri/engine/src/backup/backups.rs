@@ -320,7 +320,18 @@ impl Backups {
             PrunePlan::Do => PruneDeed::Do,
         };
         let retention = Retention { hourly, days };
-        self.sound_ledger()?;
+        let ledger = self.sound_ledger()?;
+        // What only they need would pass for needed by nobody.
+        let there = self.list()?;
+        let missing = ledger.expected().into_iter().find(|id| there.iter().all(|one| one.snapshot.id != *id));
+        if let Some(missing) = missing {
+            return Err(Error::new(
+                Code::BackupDamaged,
+                "nothing was removed, since the local copy is damaged",
+            )
+            .why(format!("the snapshot {missing} is missing"))
+            .remedy("drydock backup verify --heal"));
+        }
         let pruned = self.work(Work::Prune { retention, now, deed }, progress)?;
         self.remember_head()?;
         Ok(pruned)

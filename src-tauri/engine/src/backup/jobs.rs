@@ -41,6 +41,10 @@ impl Backups {
             (true, ours) if ours == newest(copy) => Standing::UpToDate,
             (true, _) => Standing::Behind,
         };
+        let looked = state.jobs.get(Job::Verify.word()).and_then(|known| known.begun);
+        let unseen = state.copies.values().any(|copy| {
+            copy.verified.is_none() && copy.written.is_some_and(|at| looked.is_some_and(|looked| at > looked))
+        });
         let jobs = Job::ALL.into_iter().map(|job| {
             let known = state.jobs.get(job.word()).cloned().unwrap_or_default();
             (job, Done { done: known.done, failed: known.failed.map(|at| (at, known.failures)) })
@@ -56,6 +60,7 @@ impl Backups {
                 .copies
                 .values()
                 .any(|copy| copy.verified.as_ref().is_some_and(|verified| Some(&verified.snapshot) == ours)),
+            unseen,
             begun: ours.is_some(),
         })
     }

@@ -103,6 +103,8 @@ pub struct Situation {
     pub cloud: Standing,
     /// Whether the newest snapshot is proven, so that others may go.
     pub proven: bool,
+    /// Whether a copy was written since the last look, and was never looked at.
+    pub unseen: bool,
     /// Whether there is a snapshot at all.
     pub begun: bool,
 }
@@ -156,7 +158,7 @@ fn is_due(job: Job, situation: &Situation) -> bool {
         }
         Job::External => situation.external == Standing::Behind,
         Job::Cloud => situation.cloud == Standing::Behind && over(CLOUD),
-        Job::Verify => over(DAY),
+        Job::Verify => over(DAY) || situation.unseen,
         Job::Prune => over(DAY) && situation.proven,
         Job::DrillLocal => over(WEEK),
         Job::DrillExternal => over(WEEK) && situation.external == Standing::UpToDate,
@@ -208,6 +210,7 @@ mod tests {
             external: Standing::UpToDate,
             cloud: Standing::UpToDate,
             proven: true,
+            unseen: false,
             begun: true,
         }
     }
@@ -243,6 +246,14 @@ mod tests {
             due(&month),
             [Job::Snapshot, Job::Verify, Job::Prune, Job::DrillLocal, Job::DrillExternal, Job::DrillCloud]
         );
+    }
+
+    #[test]
+    fn a_copy_that_nobody_has_looked_at_is_looked_at() {
+        let mut situation = idle(start() + TimeDelta::minutes(2));
+        assert!(!due(&situation).contains(&Job::Verify));
+        situation.unseen = true;
+        assert!(due(&situation).contains(&Job::Verify));
     }
 
     #[test]
