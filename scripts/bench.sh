@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How long a session takes to its first output, and what sync and backups cost, beside the tools that people would
+# How long a session takes to its first output, and what sync, backups and a look at all data cost, beside the tools that people would
 # use instead, each measured in one run.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -10,3 +10,4 @@ cargo build --release --package drydock-cli
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench launch
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench sync
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench backup
+DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench validate

@@ -95,9 +95,12 @@ fn a_damaged_claude_json_is_refused_with_its_place_and_left_as_it_is() {
         assert_eq!(rig.api.seen().len(), seen);
         rig.assert_nothing_left();
 
-        // The remedy is a command, and it mends.
-        let remedy = failed.stderr.lines().find_map(|line| line.strip_prefix("  try: ")).unwrap();
-        let command = remedy.rsplit_once(": ").map_or(remedy, |(_, command)| command);
+        // Without a backup of Drydock's, the last remedy is a command of its own, and it mends.
+        let remedies: Vec<_> =
+            failed.stderr.lines().filter_map(|line| line.strip_prefix("  try: ")).collect();
+        assert_eq!(remedies[0], "drydock recover");
+        let remedy = remedies.last().unwrap();
+        let command = remedy.rsplit_once(": ").map_or(*remedy, |(_, command)| command);
         let mended = Command::new("sh").args(["-c", command]).output().unwrap();
         assert!(mended.status.success(), "{damage:?}: {remedy}: {mended:?}");
         rig.run(past.project.path()).claude(["-p", "hi again"]).done().ok();

@@ -72,6 +72,12 @@ pub(crate) enum Command {
     /// Build and look after session images
     #[command(subcommand)]
     Image(Image),
+    /// Read all Claude data on this computer, and tell what of it is damaged, gone or open to others
+    Validate {
+        /// Mend what can be mended without a backup and without a loss, after a snapshot
+        #[arg(long)]
+        fix: bool,
+    },
     /// Check engine, image, disk, login and configuration
     Doctor,
     /// Say in one look how things stand

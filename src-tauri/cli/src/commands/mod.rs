@@ -11,6 +11,7 @@ mod sessions;
 mod settings;
 mod status;
 mod sync;
+mod validate;
 
 use crate::{
     Context,
@@ -35,6 +36,9 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Restore(wanted) => restore::restore(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
         Command::Image(wanted) => image::image(context, wanted).await,
+        Command::Validate { fix } => {
+            validate::validate(context, if fix { validate::Mend::Yes } else { validate::Mend::No }).await
+        }
         Command::Doctor => status::doctor(context).await,
         Command::Status => status::status(context).await,
         Command::Settings(wanted) => settings::settings(context, wanted),

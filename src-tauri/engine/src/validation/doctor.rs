@@ -1,11 +1,9 @@
 //! One look at everything a session needs: a line and a remedy each.
 
-use super::{Severity, validate_documents};
+use super::{Severity, validate_docker_environment, validate_documents};
 use crate::{
     backup::Backups,
-    container::ContainerEngine,
     error_handling::Code,
-    image::current_image,
     keychain::{KEY_VARIABLES, Sensitive, check_login, contests, extract_keychain_credentials},
     paths::Locations,
     settings::{LoginMode, Settings},
@@ -29,7 +27,7 @@ pub enum Standing {
 /// One line of the examination.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check {
-    /// What was looked at: engine, image, disk, login, config, backup.
+    /// What was looked at: engine, image, disk, login, config, backup; memory and architecture of the engine.
     pub name: &'static str,
     /// How it came out.
     pub standing: Standing,
@@ -40,11 +38,11 @@ pub struct Check {
 }
 
 impl Check {
-    fn good(name: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn good(name: &'static str, found: impl Into<String>) -> Self {
         Self { name, standing: Standing::Good, found: found.into(), remedy: None }
     }
 
-    fn other(
+    pub(super) fn other(
         name: &'static str,
         standing: Standing,
         found: impl Into<String>,
@@ -56,58 +54,14 @@ impl Check {
 
 /// Looks at engine, image, disk, login and configuration. Reads only.
 pub async fn examine(locations: &Locations, settings: &Settings) -> Vec<Check> {
-    let mut checks = Vec::new();
-    match ContainerEngine::find(locations, settings).await {
-        Ok(engine) => {
-            checks.push(Check::good(
-                "engine",
-                format!(
-                    "{} {} at {}, found by {}",
-                    if engine.operating_system.is_empty() { "engine" } else { &engine.operating_system },
-                    engine.version,
-                    engine.address,
-                    engine.because
-                ),
-            ));
-            checks.push(image(&engine, locations, settings).await);
-        }
-        Err(error) => {
-            let remedy = error.remedies().first().cloned().unwrap_or_default();
-            let why = error.causes().first().map(|cause| format!(": {cause}")).unwrap_or_default();
-            checks.push(Check::other("engine", Standing::Bad, format!("{}{why}", error.message()), remedy));
-            checks.push(Check::other(
-                "image",
-                Standing::Bad,
-                "unknown without an engine",
-                "mend the engine first",
-            ));
-        }
-    }
+    let mut checks = validate_docker_environment(locations, settings).await;
+    // What is well with the engine's machine needs no line of its own.
+    checks.retain(|check| check.standing != Standing::Good || ["engine", "image"].contains(&check.name));
     checks.push(disk(&locations.home));
     checks.extend(logins(locations, settings).await);
     checks.extend(config(locations));
     checks.extend(backups(locations, settings));
     checks
-}
-
-async fn image(engine: &ContainerEngine, locations: &Locations, settings: &Settings) -> Check {
-    match current_image(engine, locations, settings).await {
-        Ok(Some(image)) => Check::good(
-            "image",
-            format!(
-                "Claude Code {}, built {}",
-                image.version.claude_version,
-                image.created.format("%Y-%m-%d")
-            ),
-        ),
-        Ok(None) => Check::other(
-            "image",
-            Standing::Attention,
-            format!("none is built for Claude Code {}", settings.claude_version()),
-            "drydock image build   (the first `drydock run` does it too)",
-        ),
-        Err(error) => Check::other("image", Standing::Bad, error.to_string(), "drydock image build"),
-    }
 }
 
 fn disk(home: &Path) -> Check {
@@ -126,7 +80,7 @@ fn disk(home: &Path) -> Check {
     }
 }
 
-fn free_bytes(path: &Path) -> std::io::Result<u64> {
+pub(super) fn free_bytes(path: &Path) -> std::io::Result<u64> {
     let found = rustix::fs::statvfs(path)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
@@ -236,7 +190,7 @@ fn config(locations: &Locations) -> Vec<Check> {
             Check::other(
                 "config",
                 standing,
-                format!("{}: {}", finding.file.display(), finding.reason),
+                format!("{}: {}", finding.file.display(), finding.told()),
                 finding.remedy,
             )
         })

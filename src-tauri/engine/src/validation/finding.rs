@@ -82,6 +82,29 @@ pub enum Fix {
     SetMode(u32),
 }
 
+/// What became of a fix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FixOutcome {
+    /// It is done.
+    Done,
+    /// The file is not any more what was found; nothing was done.
+    Changed,
+    /// It could not be done.
+    Failed(String),
+}
+
+/// A finding that was to be fixed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fixed {
+    /// The file or folder.
+    pub file: PathBuf,
+    /// What was to be done.
+    pub fix: Fix,
+    /// What became of it.
+    pub outcome: FixOutcome,
+}
+
 /// Something wrong with the host home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -114,6 +137,15 @@ impl Finding {
             reason: reason.into(),
             remedy: "drydock recover".to_owned(),
             fix: None,
+        }
+    }
+
+    /// The place, if there is one, and what is wrong.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self.place {
+            Some(Place { line, column }) => format!("line {line}, column {column}: {}", self.reason),
+            None => self.reason.clone(),
         }
     }
 

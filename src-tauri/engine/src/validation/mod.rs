@@ -1,9 +1,26 @@
-//! Checks: is Claude Code's configuration sound, and can this machine run sessions.
+//! Checks: is Claude Code's data sound, and can this machine run sessions.
 
+mod access;
 mod claude_config;
+mod compare;
+mod content;
+mod docker_environment;
 mod doctor;
+mod document;
 mod finding;
+mod fix;
+mod keys;
+mod listing;
+mod records;
+mod remedy;
+mod shape;
 
-pub use claude_config::{refuse_damaged_config, validate_documents};
+pub use claude_config::{refuse_damaged_config, validate_claude_config, validate_documents};
+pub use compare::gone;
+pub use content::validate_file;
+pub use docker_environment::validate_docker_environment;
 pub use doctor::{Check, Standing, examine};
-pub use finding::{Damage, Earlier, EarlierFile, Finding, Fix, Place, Severity, Validation};
+pub use finding::{
+    Damage, Earlier, EarlierFile, Finding, Fix, FixOutcome, Fixed, Place, Severity, Validation,
+};
+pub use fix::fix;
