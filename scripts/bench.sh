@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How long a session takes to its first output, and what sync, backups and a look at all data cost, beside the tools that people would
-# use instead, each measured in one run.
+# How long a session takes to its first output, and what sync, backups and a look at all data cost, beside the tools
+# that people would use instead, each measured in one run.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scripts/setup.sh run

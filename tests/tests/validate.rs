@@ -164,7 +164,7 @@ fn every_damage_is_told_with_its_place_and_its_remedy() {
         ),
         (
             |past| {
-                drop(past.home.write(".claude/settings.json", "{\n<<<<<<< HEAD\n=======\n>>>>>>> mine\n}"))
+                drop(past.home.write(".claude/settings.json", "{\n<<<<<<< HEAD\n=======\n>>>>>>> mine\n}"));
             },
             Seen {
                 line: "BAD   ~/.claude/settings.json, line 2, column 1: ",
@@ -195,7 +195,7 @@ fn every_damage_is_told_with_its_place_and_its_remedy() {
             |past| {
                 past.home.keep_login(
                     &serde_json::json!({ "claudeAiOauth": { "accessToken": "", "refreshToken": "" } }),
-                )
+                );
             },
             Seen {
                 line: "note  ~/.claude/.credentials.json: ",
@@ -258,7 +258,7 @@ fn every_damage_is_told_with_its_place_and_its_remedy() {
         ),
         (
             |past| {
-                drop(past.home.write(".claude/CLAUDE.md", "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> mine\n"))
+                drop(past.home.write(".claude/CLAUDE.md", "a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> mine\n"));
             },
             Seen {
                 line: "note  ~/.claude/CLAUDE.md, line 2, column 1: ",

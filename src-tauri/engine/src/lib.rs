@@ -6,7 +6,7 @@
 //! | module | what it promises |
 //! | --- | --- |
 //! | [`backup`] | copies of Claude Code's data: [`backup::pre_sync_backup`] |
-//! | [`validation`] | whether configuration and machine are sound: [`validation::validate_documents`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
+//! | [`validation`] | whether Claude Code's data and the machine are sound: [`validation::validate_claude_config`], [`validation::validate_docker_environment`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
 //! | [`error_handling`] | one error type with a catalogue of codes |
 //! | [`keychain`] | the user's login, and what a session gets of it: [`keychain::extract_keychain_credentials`] |
 //! | [`sync`] | what goes in and what comes back: [`session::Sessions::sync_claude_config_in`], [`session::Sessions::sync_claude_config_out`], [`sync::fix_mcp_paths`], [`sync::normalize_session_history`], [`sync::acquire_sync_lock`], [`sync::release_sync_lock`] |

@@ -3,6 +3,7 @@
 
 use super::{
     Damage, Finding, Fix, Severity,
+    content::Form,
     listing::{Listed, Listing},
     remedy::quoted,
 };
@@ -21,6 +22,7 @@ pub(super) fn check_access(locations: &Locations, listing: &Listing) -> Vec<Find
     let root = fs::metadata(&locations.claude_dir).ok().filter(fs::Metadata::is_dir).map(|data| Listed {
         name: String::new(),
         class: Class::Authored,
+        form: Form::Opaque,
         data,
     });
     let all = || root.iter().map(|root| (&locations.claude_dir, root)).chain(&listing.entries);
@@ -28,7 +30,7 @@ pub(super) fn check_access(locations: &Locations, listing: &Listing) -> Vec<Find
         all().filter(|(_, listed)| !listed.data.is_symlink()).filter_map(|(path, listed)| mode(path, listed)),
     );
     if let Ok(home) = fs::metadata(&locations.home) {
-        findings.extend(owners(&home, all()));
+        findings.extend(owners(locations, &home, all()));
     }
     findings.extend(folded(listing));
     findings
@@ -68,19 +70,24 @@ fn mode(path: &Path, listed: &Listed) -> Option<Finding> {
 }
 
 /// What belongs to somebody else than the home does: one finding a folder.
-fn owners<'l>(home: &fs::Metadata, all: impl Iterator<Item = (&'l PathBuf, &'l Listed)>) -> Vec<Finding> {
+fn owners<'l>(
+    locations: &Locations,
+    home: &fs::Metadata,
+    all: impl Iterator<Item = (&'l PathBuf, &'l Listed)>,
+) -> Vec<Finding> {
     let mut strange: BTreeMap<PathBuf, Vec<(&Path, u32)>> = BTreeMap::new();
     let mut folders: Vec<&Path> = Vec::new();
     for (path, listed) in all.filter(|(_, listed)| listed.data.uid() != home.uid()) {
         // What is in a folder that is somebody else's goes with it.
-        if folders.iter().any(|folder| path.starts_with(folder)) {
+        if folders.last().is_some_and(|folder| path.starts_with(folder)) {
             continue;
         }
         if listed.data.is_dir() {
             folders.push(path);
         }
-        let parent = path.parent().unwrap_or(path).to_path_buf();
-        strange.entry(parent).or_default().push((path, listed.data.uid()));
+        // The home has more in it than Claude Code's.
+        let folder = path.parent().filter(|parent| parent.starts_with(&locations.claude_dir)).unwrap_or(path);
+        strange.entry(folder.to_path_buf()).or_default().push((path, listed.data.uid()));
     }
     let owner = format!("{}:{}", home.uid(), home.gid());
     strange

@@ -139,7 +139,9 @@ fn wrong_kind(file: &Path, severity: Severity) -> Option<Finding> {
     let data = fs::symlink_metadata(file).ok()?;
     let found = |reason: &str| Some(Finding::new(severity, Damage::WrongKind, file, reason));
     match fs::metadata(file) {
-        Err(_) if data.is_symlink() => found("it is a link that leads nowhere"),
+        Err(cause) if data.is_symlink() && cause.kind() != io::ErrorKind::PermissionDenied => {
+            found("it is a link that leads nowhere")
+        }
         Err(_) => None,
         Ok(data) if data.is_file() => None,
         Ok(data) if data.is_dir() => found("it is a folder, and must be a file"),
@@ -152,10 +154,10 @@ fn wrong_kinds(locations: &Locations, listing: &Listing) -> Vec<Finding> {
     let mut findings: Vec<_> = listing
         .entries
         .iter()
-        .filter_map(|(path, listed)| match Form::of(&listed.name) {
+        .filter_map(|(path, listed)| match listed.form {
             Form::Opaque | Form::Text => None,
             Form::Document(shape) => wrong_kind(path, shape.unreadable()),
-            Form::Records => wrong_kind(path, Severity::Warning),
+            Form::Records | Form::Prompts => wrong_kind(path, Severity::Warning),
         })
         .collect();
     let projects = locations.claude_dir.join("projects");
@@ -243,7 +245,7 @@ fn no_login(locations: &Locations) -> Option<Finding> {
     let has_one = ["oauthAccount", "primaryApiKey"].iter().any(|key| state.contains_key(*key))
         || settings.contains_key("apiKeyHelper")
         || credentials.exists()
-        || KEY_VARIABLES.iter().any(|name| is_set(&name));
+        || KEY_VARIABLES.iter().any(is_set);
     let reason = "Claude Code is not signed in on this computer";
     (!has_one)
         .then(|| Finding::new(Severity::Note, Damage::Login, &locations.claude_json, reason).remedy(SIGN_IN))
@@ -254,12 +256,12 @@ fn read_all(listing: &Listing) -> Records {
     let mut work: Vec<(&Path, Form, u64)> = listing
         .entries
         .iter()
-        .map(|(path, listed)| (path, listed, Form::of(&listed.name)))
-        .filter(|(_, _, form)| *form != Form::Opaque)
-        .filter(|(path, listed, form)| {
-            listed.data.is_file() || listed.data.is_symlink() && form.may_be_linked() && path.is_file()
+        .filter(|(path, listed)| {
+            let is_link_to_file =
+                || listed.data.is_symlink() && listed.form.may_be_linked() && path.is_file();
+            listed.form != Form::Opaque && (listed.data.is_file() || is_link_to_file())
         })
-        .map(|(path, listed, form)| (path.as_path(), form, listed.data.len()))
+        .map(|(path, listed)| (path.as_path(), listed.form, listed.data.len()))
         .collect();
     work.sort_by_key(|(_, _, len)| std::cmp::Reverse(*len));
     let next = AtomicUsize::new(0);

@@ -72,7 +72,7 @@ impl Comparison<'_> {
             .earlier
             .files
             .iter()
-            .filter(|(path, _)| !self.listing.has(path))
+            .filter(|(path, _)| !self.listing.has(path) && !self.is_hidden(path))
             .filter_map(|(path, was)| self.name_of(path).map(|(name, class)| (path, was, name, class)))
             .collect();
         let keeps = keeps(self.locations);
@@ -94,6 +94,11 @@ impl Comparison<'_> {
             gone.insert(state.clone());
         }
         gone.into_iter().collect()
+    }
+
+    /// Whether it may be in a folder that cannot be listed.
+    fn is_hidden(&self, path: &Path) -> bool {
+        self.listing.unlisted.iter().any(|(folder, _)| folder.is_dir() && path.starts_with(folder))
     }
 
     /// The names of conversations' files that are gone within their time, and the ids of the conversations.
@@ -139,11 +144,12 @@ impl Comparison<'_> {
             return vec![Finding::new(Severity::Error, Damage::Gone, root, reason)];
         }
         let projects = root.join("projects");
-        let no_projects = !self.listing.files().any(|(path, _)| path.starts_with(&projects));
+        let left: HashSet<_> = self.listing.files().map(|(_, listed)| top_of(&listed.name)).collect();
         let mut parts: BTreeMap<PathBuf, Vec<&PathBuf>> = BTreeMap::new();
         for path in in_root {
             let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
-            let part = if no_projects && path.starts_with(&projects) { "projects" } else { part_of(&name) };
+            let top = top_of(&name);
+            let part = if left.contains(top) { part_of(&name) } else { top };
             parts.entry(root.join(part)).or_default().push(path);
         }
         let finding = |(part, files): (PathBuf, Vec<&PathBuf>)| {
@@ -204,10 +210,14 @@ fn of_conversation(name: &str) -> Option<&str> {
 fn part_of(name: &str) -> &str {
     let levels = match name.split('/').nth(2) {
         Some("memory") if name.starts_with("projects/") => 3,
-        _ if name.starts_with("projects/") => 2,
+        _ if name.starts_with("projects/") || name.starts_with("plugins/") => 2,
         _ => 1,
     };
     name.match_indices('/').nth(levels - 1).map_or(name, |(end, _)| &name[..end])
+}
+
+fn top_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or(name)
 }
 
 fn told(folder: &Path, files: &[&PathBuf]) -> String {

@@ -16,7 +16,10 @@ use std::{fs, io, path::Path, thread, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Document(Shape),
+    /// A conversation.
     Records,
+    /// What was typed; there may be nothing of it yet.
+    Prompts,
     /// What a person writes.
     Text,
     /// Its content is nobody's business.
@@ -38,7 +41,8 @@ impl Form {
             Class::Credentials => Self::Document(Shape::Credentials),
             Class::PluginRegistry => Self::Document(Shape::AnyObject),
             Class::ConversationFile if name.starts_with("todos/") => Self::Document(Shape::Anything),
-            Class::Transcript | Class::PromptHistory => Self::Records,
+            Class::Transcript => Self::Records,
+            Class::PromptHistory => Self::Prompts,
             Class::Authored | Class::Notes if name.ends_with(".md") => Self::Text,
             _ => Self::Opaque,
         }
@@ -81,11 +85,9 @@ pub(super) const PAUSE_OF_RECORDS: Duration = Duration::from_millis(100);
 pub(super) fn look(file: &Path, form: Form, writer: Writer) -> Records {
     let read = match form {
         Form::Opaque => return Records::default(),
-        Form::Records => check_records(file).map(|mut read| {
-            // A home has an empty one before the first prompt.
-            if file.ends_with("history.jsonl") {
-                read.findings.retain(|finding| finding.damage != Damage::Empty);
-            }
+        Form::Records => check_records(file),
+        Form::Prompts => check_records(file).map(|mut read| {
+            read.findings.retain(|finding| finding.damage != Damage::Empty);
             read
         }),
         Form::Document(shape) => settled(file, shape, writer),
@@ -144,7 +146,7 @@ mod tests {
             ("todos/1-agent-1.json", Form::Document(Shape::Anything)),
             ("projects/-p/1.jsonl", Form::Records),
             ("projects/-p/1/subagents/agent-1.jsonl", Form::Records),
-            ("history.jsonl", Form::Records),
+            ("history.jsonl", Form::Prompts),
             ("CLAUDE.md", Form::Text),
             ("projects/-p/memory/MEMORY.md", Form::Text),
             ("hooks/x.sh", Form::Opaque),
@@ -164,6 +166,8 @@ mod tests {
             ("{\"a\":1}", ".claude.json", None),
             ("{\"a\":", ".claude.json", Some(Damage::Syntax)),
             ("{\"hooks\":[]}", "settings.json", Some(Damage::WrongType)),
+            ("", "history.jsonl", None),
+            ("", "projects/-p/1.jsonl", Some(Damage::Empty)),
             ("{}\n{", "projects/-p/1.jsonl", Some(Damage::TornEnd)),
             ("{}\nx\n", "history.jsonl", Some(Damage::BrokenRecord)),
             ("{", "plans/x.md", None),

@@ -10,6 +10,7 @@ use crate::{
     claude_home::parse_document,
     keychain::{Credentials, LoginKind},
 };
+use serde_json::{Map, Value};
 use std::path::Path;
 
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -23,9 +24,9 @@ pub(super) fn check_document(file: &Path, text: &[u8], shape: Shape) -> Vec<Find
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    match unreadable(file, text, shape) {
-        Some(finding) => findings.push(finding),
-        None => {
+    match read(file, text, shape) {
+        Err(finding) => findings.push(finding),
+        Ok(document) => {
             if marked {
                 let reason = "a byte-order mark is before its text, which not every program can read";
                 findings.push(
@@ -35,7 +36,9 @@ pub(super) fn check_document(file: &Path, text: &[u8], shape: Shape) -> Vec<Find
                 );
             }
             findings.extend(twice(file, text));
-            findings.extend(wrong_types(file, text, shape));
+            findings.extend(
+                document.map(|document| wrong_types(file, text, &document, shape)).into_iter().flatten(),
+            );
             findings.extend(lost_login(file, text, shape));
         }
     }
@@ -55,35 +58,39 @@ pub(super) fn check_document(file: &Path, text: &[u8], shape: Shape) -> Vec<Find
     findings
 }
 
-/// The one fault for which nothing of the document can be read.
-fn unreadable(file: &Path, text: &[u8], shape: Shape) -> Option<Finding> {
+/// Reads the document; nothing where it may be something else than an object, and is.
+///
+/// # Errors
+/// The one fault for which nothing of it can be read.
+fn read(file: &Path, text: &[u8], shape: Shape) -> Result<Option<Map<String, Value>>, Finding> {
     let found = |damage, reason: String| Finding::new(shape.unreadable(), damage, file, reason);
     if text.is_empty() {
-        return Some(found(Damage::Empty, "the file is empty".to_owned()));
+        return Err(found(Damage::Empty, "the file is empty".to_owned()));
     }
     if let Some(at) = first_zero(text) {
         if text.iter().all(|byte| *byte == 0) {
-            return Some(found(Damage::ZeroBytes, "the file holds only zero bytes".to_owned()));
+            return Err(found(Damage::ZeroBytes, "the file holds only zero bytes".to_owned()));
         }
         let reason = "zero bytes are in it, as a crash of the computer leaves them".to_owned();
-        return Some(found(Damage::ZeroBytes, reason).at(place_at(text, at)));
+        return Err(found(Damage::ZeroBytes, reason).at(place_at(text, at)));
     }
     if let Err(cause) = std::str::from_utf8(text) {
         let place = place_at(text, cause.valid_up_to());
-        return Some(
-            found(Damage::Encoding, "it is no text: these bytes are not UTF-8".to_owned()).at(place),
-        );
+        return Err(found(Damage::Encoding, "it is no text: these bytes are not UTF-8".to_owned()).at(place));
     }
-    let fault = parse_document(text).err()?;
+    let fault = match parse_document(text) {
+        Ok(document) => return Ok(Some(document)),
+        Err(fault) => fault,
+    };
     if fault.line == 0 {
         if shape == Shape::Anything {
-            return None;
+            return Ok(None);
         }
-        return Some(found(Damage::WrongType, fault.reason));
+        return Err(found(Damage::WrongType, fault.reason));
     }
     if let Some(at) = first_marker(text) {
         let reason = "a merge left its conflict markers in it".to_owned();
-        return Some(found(Damage::ConflictMarkers, reason).at(place_at(text, at)));
+        return Err(found(Damage::ConflictMarkers, reason).at(place_at(text, at)));
     }
     let place = Place { line: fault.line as u64, column: fault.column as u64 };
     let reason = if is_second_document(text, place) {
@@ -91,7 +98,7 @@ fn unreadable(file: &Path, text: &[u8], shape: Shape) -> Option<Finding> {
     } else {
         fault.reason
     };
-    Some(found(Damage::Syntax, reason).at(place))
+    Err(found(Damage::Syntax, reason).at(place))
 }
 
 /// Whether what is wrong is that a whole document came before.
@@ -122,15 +129,14 @@ fn twice(file: &Path, text: &[u8]) -> Option<Finding> {
     )
 }
 
-fn wrong_types(file: &Path, text: &[u8], shape: Shape) -> Vec<Finding> {
-    let Ok(document) = parse_document(text) else { return Vec::new() };
+fn wrong_types(file: &Path, text: &[u8], document: &Map<String, Value>, shape: Shape) -> Vec<Finding> {
     let finding = |misfit: super::shape::Misfit| {
         let reason = format!("`{}` {}", shown(&misfit.path), misfit.words);
         let mut finding = Finding::new(misfit.severity, Damage::WrongType, file, reason);
         finding.place = place_of(text, &misfit.path);
         if misfit.severity == Severity::Error { finding } else { finding.remedy(mend_that_place(file)) }
     };
-    shape.misfits(&document).into_iter().map(finding).collect()
+    shape.misfits(document).into_iter().map(finding).collect()
 }
 
 fn lost_login(file: &Path, text: &[u8], shape: Shape) -> Option<Finding> {

@@ -1,5 +1,6 @@
 //! The host home, listed once: every file of it that a person would miss.
 
+use super::content::Form;
 use crate::{
     claude_home::{Class, class_of, skipped_folders},
     paths::Locations,
@@ -19,6 +20,7 @@ pub(super) struct Listed {
     /// Its name relative to Claude Code's folder, with `/` between the parts.
     pub(super) name: String,
     pub(super) class: Class,
+    pub(super) form: Form,
     pub(super) data: Metadata,
 }
 
@@ -59,7 +61,9 @@ impl Listing {
             }
         }
         if let Ok(data) = fs::symlink_metadata(&locations.claude_json) {
-            let listed = Listed { name: ".claude.json".to_owned(), class: Class::State, data };
+            let name = ".claude.json".to_owned();
+            let form = Form::of(&name);
+            let listed = Listed { name, class: Class::State, form, data };
             listing.entries.insert(locations.claude_json.clone(), listed);
         }
         listing
@@ -70,8 +74,11 @@ impl Listing {
         let name = below.to_string_lossy().into_owned();
         // A folder has the class of what is in it.
         let class = if data.is_dir() { class_of(&format!("{name}/x")) } else { class_of(&name) };
+        // One in the folder is another's, unless it is added as the state below.
+        let (class, form) =
+            if class == Class::State { (Class::Unknown, Form::Opaque) } else { (class, Form::of(&name)) };
         if class != Class::Runtime {
-            self.entries.insert(root.join(below), Listed { name, class, data });
+            self.entries.insert(root.join(below), Listed { name, class, form, data });
         }
     }
 

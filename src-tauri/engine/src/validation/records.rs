@@ -46,9 +46,7 @@ impl OpenEnd {
         };
         let rest = grown().ok()?;
         let line = memchr(b'\n', &rest).map_or(&rest[..], |end| &rest[..end]);
-        if fault_of(line).is_none() {
-            return None;
-        }
+        fault_of(line)?;
         let reason = "its last record is not whole; Claude Code passes it over";
         Some(Finding::new(Severity::Note, Damage::TornEnd, &self.file, reason).at(self.place))
     }
@@ -212,7 +210,9 @@ mod tests {
     use proptest::prelude::*;
     use std::fs;
 
-    fn told(text: &[u8]) -> (u64, Vec<(Severity, Damage, Option<(u64, u64)>)>) {
+    type Told = (Severity, Damage, Option<(u64, u64)>);
+
+    fn told(text: &[u8]) -> (u64, Vec<Told>) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.jsonl");
         fs::write(&file, text).unwrap();

@@ -144,7 +144,7 @@ fn every_damage_of_a_home_is_told_by_its_kind_and_file() {
                     &at.claude_dir.join(".credentials.json"),
                     r#"{"claudeAiOauth":{"accessToken":"x"}}"#,
                     0o644,
-                )
+                );
             },
             Severity::Warning,
             Damage::Permissions,
@@ -269,6 +269,7 @@ fn what_is_gone_since_a_backup_is_told_by_its_part() {
         (&["agents/a.md"], 1, &[], 0),
         (&["agents/a.md", "agents/b.md"], 99, &[(warning, Damage::Gone, ".claude/agents")], 2),
         (&["debug/x.txt"], 1, &[], 0),
+        (&["plugins/installed_plugins.json"], 99, &[(warning, Damage::Gone, ".claude/plugins")], 1),
         // What belongs to a conversation goes with it.
         (&["projects/-p/1.jsonl"], 1, &[(warning, Damage::Gone, ".claude/projects/-p")], 1),
         (
