@@ -5,7 +5,7 @@ use drydock_engine::{
     Drydock,
     error_handling::{Code, Result},
     paths::HOME_VARIABLE,
-    scheduler::{JobOutcome, JobReport, Scheduler},
+    scheduler::{GuardReport, JobOutcome, Scheduler, Told},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -32,11 +32,24 @@ async fn work() -> Result<()> {
     Ok(())
 }
 
-fn tell(report: JobReport) {
-    let job = report.job.word();
-    match report.outcome {
-        JobOutcome::Done { what } => tracing::info!(job, what, "done"),
-        JobOutcome::Failed { error } => tracing::warn!(job, %error, "failed"),
-        JobOutcome::Missed { due } => tracing::warn!(job, %due, "a run was missed"),
+fn tell(told: Told) {
+    match told {
+        Told::Job(report) => {
+            let job = report.job.word();
+            match report.outcome {
+                JobOutcome::Done { what } => tracing::info!(job, what, "done"),
+                JobOutcome::Failed { error } => tracing::warn!(job, %error, "failed"),
+                JobOutcome::Missed { due } => tracing::warn!(job, %due, "a run was missed"),
+            }
+        }
+        Told::Guard(GuardReport::Damaged { findings, .. }) => {
+            for finding in findings {
+                tracing::error!(file = %finding.file.display(), reason = finding.reason, "damaged: drydock recover");
+            }
+        }
+        Told::Guard(GuardReport::Recovered { report, .. }) => {
+            tracing::warn!(recovery = %report.id, seconds = report.seconds, "what was damaged is back");
+        }
+        Told::Guard(GuardReport::Failed { error, .. }) => tracing::error!(%error, "recovery failed"),
     }
 }

@@ -67,7 +67,10 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Bring files of a snapshot back into a folder, or to where they were
     Restore(Restore),
-    /// Do the scheduled work without the app: backups, their mirrors, their proof
+    /// Bring back what is damaged or gone of your Claude data, after a plan that you can look at
+    #[command(visible_alias = "disaster-recovery")]
+    Recover(Recover),
+    /// Do the scheduled work without the app: backups, their mirrors, their proof, and recovery
     Daemon,
     /// Build and look after session images
     #[command(subcommand)]
@@ -352,6 +355,37 @@ pub(crate) struct Restore {
     /// Restore the others although some cannot be read
     #[arg(long, conflicts_with = "back")]
     pub(crate) partial: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags, as people type them
+#[command(group(clap::ArgGroup::new("past").args(["undo", "history"]).conflicts_with_all(["plan", "yes", "whole", "from", "only", "copy"])))]
+pub(crate) struct Recover {
+    /// Only show what would be done
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Do it without asking
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) yes: bool,
+    /// Everything as the snapshot has it, not only what is damaged
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) whole: bool,
+    /// A snapshot; the newest good one if left out
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) from: Option<String>,
+    /// Only this file or folder, as the snapshot has it
+    #[arg(long, value_name = "PATH")]
+    pub(crate) only: Vec<PathBuf>,
+    /// On a new computer: the copy to recover from, a folder or a remote of rclone's. Asks for the code of the
+    /// recovery sheet
+    #[arg(long, value_name = "FOLDER|REMOTE:FOLDER")]
+    pub(crate) copy: Option<String>,
+    /// Take a recovery back, up to thirty days later; the newest if none is named
+    #[arg(long, value_name = "RECOVERY", num_args = 0..=1)]
+    pub(crate) undo: Option<Option<String>>,
+    /// Show the recoveries so far
+    #[arg(long)]
+    pub(crate) history: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -58,7 +58,11 @@ async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, E
     }
     let drydock = Drydock::open(arguments.home.as_deref())?;
     let mut context = Context { drydock, format };
-    commands::dispatch(&mut context, arguments.command).await
+    let done = commands::dispatch(&mut context, arguments.command).await;
+    if let Err(error) = &done {
+        commands::recover::after_failure(&context, error).await;
+    }
+    done
 }
 
 /// Diagnostics go to standard error, and only what `DRYDOCK_LOG` asks for beyond warnings.

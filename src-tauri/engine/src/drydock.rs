@@ -3,6 +3,7 @@
 use crate::{
     backup::{Backups, BeforeSync},
     container::ContainerEngine,
+    disaster_recovery::Recovery,
     error_handling::Result,
     paths::Locations,
     session::Sessions,
@@ -43,6 +44,12 @@ impl Drydock {
     #[must_use]
     pub fn backups(&self) -> Backups {
         Backups::of(&self.locations, &self.settings)
+    }
+
+    /// Recovery of this home.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        Recovery::of(&self.locations, &self.settings)
     }
 
     /// The changes of sessions that wait for the user.

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`backup`] | copies of Claude Code's data: [`backup::pre_sync_backup`] |
 //! | [`validation`] | whether Claude Code's data and the machine are sound: [`validation::validate_claude_config`], [`validation::validate_docker_environment`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
+//! | [`disaster_recovery`] | what is damaged comes back: [`disaster_recovery::disaster_recovery`], [`disaster_recovery::find_good_backup`], [`disaster_recovery::restore_from_backup`], [`disaster_recovery::verify_recovery`] |
 //! | [`error_handling`] | one error type with a catalogue of codes |
 //! | [`keychain`] | the user's login, and what a session gets of it: [`keychain::extract_keychain_credentials`] |
 //! | [`sync`] | what goes in and what comes back: [`session::Sessions::sync_claude_config_in`], [`session::Sessions::sync_claude_config_out`], [`sync::fix_mcp_paths`], [`sync::normalize_session_history`], [`sync::acquire_sync_lock`], [`sync::release_sync_lock`] |
@@ -18,6 +19,7 @@
 pub mod backup;
 pub mod claude_home;
 pub mod container;
+pub mod disaster_recovery;
 mod drydock;
 pub mod error_handling;
 #[cfg(test)]

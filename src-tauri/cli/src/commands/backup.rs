@@ -417,12 +417,7 @@ async fn key(context: &Context, deed: BackupKey) -> Result<ExitCode> {
             });
         }
         BackupKey::Import => {
-            let code = if terminal::is_interactive() {
-                terminal::unseen("the code of the recovery sheet: ")
-                    .context("read", Path::new("the terminal"))?
-            } else {
-                asked("")?
-            };
+            let code = recovery_code()?;
             at_work(context, move |backups, _| backups.import_key(&code, Utc::now())).await?;
             render::answer(context.format, &serde_json::json!({ "imported": true }), || {
                 "the backups are open\n  next: drydock backup list\n".to_owned()
@@ -430,6 +425,15 @@ async fn key(context: &Context, deed: BackupKey) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The code of the recovery sheet, from whoever has it.
+pub(super) fn recovery_code() -> Result<String> {
+    if terminal::is_interactive() {
+        return terminal::unseen("the code of the recovery sheet: ")
+            .context("read", Path::new("the terminal"));
+    }
+    asked("")
 }
 
 fn refuse_existing(file: &Path) -> Result<()> {
@@ -441,7 +445,7 @@ fn refuse_existing(file: &Path) -> Result<()> {
 }
 
 /// A line from standard input.
-fn asked(question: &str) -> Result<String> {
+pub(super) fn asked(question: &str) -> Result<String> {
     const LONGEST: u64 = 4096;
     let mut text = String::new();
     let read = if terminal::is_interactive() {

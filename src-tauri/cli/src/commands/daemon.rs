@@ -7,7 +7,7 @@ use crate::{
 use chrono::Utc;
 use drydock_engine::{
     error_handling::{Code, Error, Result},
-    scheduler::{JobOutcome, JobReport, Scheduler},
+    scheduler::{GuardReport, JobOutcome, JobReport, Scheduler, Told},
 };
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +23,7 @@ pub(super) async fn daemon(context: &Context) -> Result<ExitCode> {
         eprintln!("drydock: backing up {} ({how}); Ctrl-C ends it", context.drydock.locations.home.display());
     }
     tokio::select! {
-        () = scheduler.run(move |report| tell(&report, format)) => {}
+        () = scheduler.run(move |told| tell(&told, format)) => {}
         // Work on the way goes on to its end in its own process, or is begun again later.
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
@@ -31,15 +31,40 @@ pub(super) async fn daemon(context: &Context) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line a job.
-fn tell(report: &JobReport, format: Format) {
+/// One line a job, and what is damaged.
+fn tell(told: &Told, format: Format) {
     if format == Format::Json {
-        if let Ok(line) = serde_json::to_string(report) {
+        if let Ok(line) = serde_json::to_string(told) {
             println!("{line}");
             render::flush();
         }
         return;
     }
+    match told {
+        Told::Job(report) => tell_job(report),
+        Told::Guard(GuardReport::Damaged { findings, .. }) => {
+            for finding in findings {
+                eprintln!("drydock: DAMAGED: {}: {}", finding.file.display(), finding.reason);
+            }
+            eprintln!("  try: drydock recover");
+        }
+        Told::Guard(GuardReport::Recovered { report, .. }) => {
+            for recovered in &report.recovered {
+                eprintln!(
+                    "drydock: was damaged and is back: {} ({})",
+                    recovered.file.display(),
+                    recovered.how
+                );
+            }
+            eprintln!("  in {:.1} s; undo: drydock recover --undo {}", report.seconds, report.id);
+        }
+        Told::Guard(GuardReport::Failed { error, .. }) => {
+            eprint!("drydock: recovery failed: {}", render::explained(error));
+        }
+    }
+}
+
+fn tell_job(report: &JobReport) {
     let job = report.job.word();
     match &report.outcome {
         JobOutcome::Done { what } => eprintln!("drydock: {what}"),

@@ -5,6 +5,7 @@ mod credentials;
 mod daemon;
 mod held;
 mod image;
+pub(crate) mod recover;
 mod restore;
 mod run;
 mod sessions;
@@ -34,6 +35,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Credentials(wanted) => credentials::credentials(context, wanted).await,
         Command::Backup(wanted) => backup::backup(context, wanted).await,
         Command::Restore(wanted) => restore::restore(context, wanted).await,
+        Command::Recover(wanted) => recover::recover(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Validate { fix } => {

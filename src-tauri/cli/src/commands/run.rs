@@ -24,6 +24,7 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
     let variables = variables(&wanted.variables)?;
     let ssh_agent = if wanted.ssh_agent { Some(ssh_agent()?) } else { None };
     let interactive = terminal::is_interactive();
+    super::recover::before_launch(context, interactive).await?;
     choose_login(context, &variables, interactive).await?;
     let sessions = context.drydock.sessions().await?;
     finish_ended(context, &sessions).await?;

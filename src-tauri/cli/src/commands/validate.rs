@@ -5,8 +5,10 @@ use crate::{
     Context,
     render::{self, Format, bytes, grouped},
 };
+use chrono::Utc;
 use drydock_engine::{
     backup::Reason,
+    disaster_recovery::Recovery,
     error_handling::{Code, Error, Result},
     paths::Locations,
     settings::Settings,
@@ -54,8 +56,10 @@ async fn looked(context: &Context) -> Result<Validation> {
 }
 
 /// What the last good snapshot has, to compare with.
-fn earlier(_locations: &Locations, _settings: &Settings) -> Option<Earlier> {
-    None
+fn earlier(locations: &Locations, settings: &Settings) -> Option<Earlier> {
+    let known = Recovery::of(locations, settings).earlier(Utc::now());
+    // Without it there is less to compare with, and all else is looked at.
+    known.inspect_err(|error| tracing::warn!(%error, "no backup to compare with")).ok().flatten()
 }
 
 /// Takes a snapshot of what will be mended. Permissions are no loss, and are set without one as well.

@@ -122,7 +122,7 @@ impl Backups {
     }
 
     /// Whether there is a first snapshot.
-    pub(super) fn has_snapshot(&self) -> bool {
+    pub(crate) fn has_snapshot(&self) -> bool {
         std::fs::read_dir(self.root.join("snapshots")).is_ok_and(|mut entries| entries.next().is_some())
     }
 

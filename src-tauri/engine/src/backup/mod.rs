@@ -16,6 +16,7 @@ mod key;
 mod ledger;
 mod lock;
 mod pre_sync;
+mod recoverable;
 mod remembered;
 mod repository;
 mod restore;
@@ -33,6 +34,7 @@ pub use concerns::{Concern, RECOVERY_POINT, RECOVERY_TIME, Weight};
 pub use copies::MirrorReport;
 pub use key::{RecoveryCode, RepositoryKey};
 pub use pre_sync::{BeforeSync, PreSyncBackup, pre_sync_backup};
+pub(crate) use recoverable::Fetched;
 pub use repository::{
     FailedFile, Hit, Listed, ListedKind, NOT_BACKED_UP, Origin, Pruned, Restored, Taken, WORKER_ARGUMENT,
     is_backed_up, serve_if_asked,

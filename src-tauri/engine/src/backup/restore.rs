@@ -103,15 +103,6 @@ impl Backups {
         }
         Ok(brought)
     }
-
-    /// Where a file of a snapshot belongs in the host home.
-    fn place_of(&self, name: &Path) -> Option<PathBuf> {
-        if name == Path::new(".claude.json") {
-            return Some(self.locations.claude_json.clone());
-        }
-        let below = name.strip_prefix(".claude").or_else(|_| name.strip_prefix("archive")).ok()?;
-        Some(self.locations.claude_dir.join(below))
-    }
 }
 
 /// Makes a folder as it was, with its parents, if it is not there.
@@ -195,11 +186,7 @@ impl Staging {
     const PREFIX: &str = ".drydock-restore-";
 
     pub(super) fn beside(parent: &Path) -> Result<Self> {
-        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-            if is_left(&entry.file_name().to_string_lossy()) {
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
+        Self::sweep(parent);
         let prefix = format!("{}{}-", Self::PREFIX, std::process::id());
         let made = tempfile::Builder::new()
             .prefix(&prefix)
@@ -207,6 +194,17 @@ impl Staging {
             .tempdir_in(parent)
             .context("make a folder in", parent)?;
         Ok(Self { path: made.keep() })
+    }
+}
+
+impl Staging {
+    /// Removes what processes left that are not there any more.
+    pub(super) fn sweep(parent: &Path) {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            if is_left(&entry.file_name().to_string_lossy()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
 }
 

@@ -16,6 +16,15 @@ pub struct DocumentFault {
     pub reason: String,
 }
 
+impl DocumentFault {
+    const AT_END: &str = "the file ends in the middle";
+
+    /// Whether nothing is wrong but that the rest is missing.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.reason == Self::AT_END
+    }
+}
+
 impl std::fmt::Display for DocumentFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.line {
@@ -42,7 +51,7 @@ pub fn parse_document(text: &[u8]) -> Result<Map<String, Value>, DocumentFault> 
         Ok(_) => Err(whole("the file is not a JSON object")),
         Err(cause) => {
             let reason = match cause.classify() {
-                serde_json::error::Category::Eof => "the file ends in the middle".to_owned(),
+                serde_json::error::Category::Eof => DocumentFault::AT_END.to_owned(),
                 _ if cause.to_string().starts_with("trailing characters") => {
                     "something follows the end of the document".to_owned()
                 }

@@ -116,6 +116,12 @@ catalogue! {
     SnapshotPath = "snapshot.path", Usage, "The snapshot has no such file.";
     RestoreTarget = "restore.target", Usage, "The restore's target is not an empty folder.";
     DrillFailed = "drill.failed", Failed, "A snapshot could not be proven by a restore.";
+    RecoveryNoBackup = "recovery.no_backup", NeedsUser, "There is no backup to recover from.";
+    RecoveryRunning = "recovery.running", Failed, "Another recovery is at work.";
+    RecoveryStopped = "recovery.stopped", NeedsUser, "No recovery is begun by itself any more until somebody has looked.";
+    RecoveryUnproven = "recovery.unproven", Failed, "What a recovery brought back did not pass its check.";
+    RecoveryUnconfirmed = "recovery.unconfirmed", NeedsUser, "A recovery was not begun, since nobody confirmed it.";
+    RecoveryUnknown = "recovery.unknown", Usage, "There is no such recovery.";
     DaemonRunning = "daemon.running", Failed, "Another process already does the scheduled work.";
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
     SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";

@@ -26,6 +26,7 @@ pub use login::{
     SecretVariables, Stored, copy_to_pair, extract_keychain_credentials, keep_setup_token, store_to_keychain,
 };
 pub use precedence::{Contest, contests};
+pub(crate) use renew::host_claude;
 pub use sensitive::{Sensitive, forbid_core_dumps};
 pub use status::{
     CredentialsStatus, Finding, Forgettable, KeptLogin, KeyView, KeyringState, LoginView, adopt_other_login,

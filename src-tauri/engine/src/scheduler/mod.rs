@@ -1,10 +1,12 @@
-//! Work that is done by itself: snapshots, their mirrors, their proof.
+//! Work that is done by itself: snapshots, their mirrors, their proof, and recovery of what is damaged.
 //!
 //! One process of a home does it, the app or `drydock daemon`; another one waits for that to end.
 
+mod guard;
 mod plan;
 mod run;
 mod watch;
 
+pub use guard::GuardReport;
 pub use plan::{Changed, Done, Job, Situation, Standing, due, missed, period};
-pub use run::{Holder, JobOutcome, JobReport, Scheduler};
+pub use run::{Holder, JobOutcome, JobReport, Scheduler, Told};

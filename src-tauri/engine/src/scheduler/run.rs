@@ -1,6 +1,7 @@
 //! Doing what is due, until this process ends.
 
 use super::{
+    guard::{Guard, GuardReport},
     plan::{Job, Situation, due, missed},
     watch::Watch,
 };
@@ -33,6 +34,16 @@ pub struct Holder {
     pub pid: u32,
     /// Since when.
     pub since: DateTime<Utc>,
+}
+
+/// What the scheduled work has to tell.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Told {
+    /// Of a job.
+    Job(JobReport),
+    /// Of damage.
+    Guard(GuardReport),
 }
 
 /// What became of a job.
@@ -131,9 +142,18 @@ impl Scheduler {
         self.watch.is_watching()
     }
 
-    /// Does what is due, for ever. Each job's outcome goes to `report`.
-    pub async fn run(&self, report: impl Fn(JobReport) + Send + Sync + 'static) {
-        let report: Arc<dyn Fn(JobReport) + Send + Sync> = Arc::new(report);
+    /// Does what is due and guards the documents, for ever. What comes of it goes to `tell`.
+    pub async fn run(&self, tell: impl Fn(Told) + Send + Sync + 'static) {
+        let tell = Arc::new(tell);
+        let told = tell.clone();
+        let guard = Arc::new(Guard::of(&self.locations));
+        let guarding = guard.run(self.watch.clone(), Arc::new(move |report| told(Told::Guard(report))));
+        let jobs = self.do_jobs(Arc::new(move |report| tell(Told::Job(report))));
+        // Neither ends.
+        tokio::join!(guarding, jobs);
+    }
+
+    async fn do_jobs(&self, report: Arc<dyn Fn(JobReport) + Send + Sync>) {
         loop {
             match self.look() {
                 Ok((backups, situation)) => self.begin_due(&backups, &situation, &report),

@@ -5,6 +5,7 @@ use crate::{backup::is_backed_up, paths::Locations};
 use chrono::Utc;
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// A watch over the host home, while it lives.
 #[derive(Debug)]
@@ -12,12 +13,19 @@ pub(super) struct Watch {
     locations: Locations,
     changed: Arc<Mutex<Option<Changed>>>,
     watcher: Mutex<Option<RecommendedWatcher>>,
+    /// A document that Claude Code cannot do without may have changed.
+    documents: Arc<Notify>,
 }
 
 impl Watch {
     /// Begins to watch.
     pub(super) fn begin(locations: &Locations) -> Self {
-        let watch = Self { locations: locations.clone(), changed: Arc::default(), watcher: Mutex::new(None) };
+        let watch = Self {
+            locations: locations.clone(),
+            changed: Arc::default(),
+            watcher: Mutex::new(None),
+            documents: Arc::default(),
+        };
         watch.try_again();
         watch
     }
@@ -38,7 +46,11 @@ impl Watch {
 
     fn start(&self) -> notify::Result<RecommendedWatcher> {
         let (seen, places) = (self.changed.clone(), self.locations.clone());
+        let documents = self.documents.clone();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if is_about_documents(&places, &event) {
+                documents.notify_one();
+            }
             if concerns(&places, &event) {
                 let now = Utc::now();
                 let mut changed = seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,6 +68,11 @@ impl Watch {
 
     pub(super) fn changed(&self) -> Option<Changed> {
         *self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when a document may have changed.
+    pub(super) async fn documents_changed(&self) {
+        self.documents.notified().await;
     }
 
     /// Whether the system watches.
@@ -86,6 +103,17 @@ fn concerns(locations: &Locations, event: &notify::Result<Event>) -> bool {
         return false;
     }
     event.paths.iter().any(|path| is_backed_up(locations, path))
+}
+
+/// Whether an event may be about a document, or about the folder that they are in.
+fn is_about_documents(locations: &Locations, event: &notify::Result<Event>) -> bool {
+    let Ok(event) = event else { return true };
+    if matches!(event.kind, EventKind::Access(_)) {
+        return false;
+    }
+    let Locations { claude_dir, claude_json, .. } = locations;
+    let settings = claude_dir.join("settings.json");
+    event.need_rescan() || event.paths.iter().any(|path| [claude_json, claude_dir, &settings].contains(&path))
 }
 
 #[cfg(test)]

@@ -80,6 +80,13 @@ pub struct ListedSession {
     pub claude_version: String,
 }
 
+/// The sessions that a process of this computer is at. No engine is asked.
+pub(crate) fn attached_sessions(locations: &crate::paths::Locations) -> Vec<String> {
+    let records = Record::all(locations).into_iter();
+    let attached = records.filter(|record| Ownership::is_taken(locations, &record.id));
+    attached.map(|record| record.id.as_str().to_owned()).collect()
+}
+
 impl Sessions {
     /// All sessions of this home, oldest first. Changes nothing.
     ///

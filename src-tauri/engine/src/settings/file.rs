@@ -1,6 +1,8 @@
 //! `settings.toml`: reading, checking, changing one key at a time.
 
-use super::keys::{HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size};
+use super::keys::{
+    AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size,
+};
 use crate::error_handling::{Code, Error, Result};
 use serde::Serialize;
 use std::{
@@ -163,6 +165,12 @@ impl Settings {
     #[must_use]
     pub fn login_mode(&self) -> LoginMode {
         LoginMode::from_word(self.text("login.mode")).unwrap_or(LoginMode::Ask)
+    }
+
+    /// `recovery.automatic`.
+    #[must_use]
+    pub fn automatic_recovery(&self) -> AutomaticRecovery {
+        AutomaticRecovery::from_word(self.text("recovery.automatic")).unwrap_or(AutomaticRecovery::Ask)
     }
 
     /// `session.history`.

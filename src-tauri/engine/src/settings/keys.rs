@@ -195,7 +195,37 @@ pub const KEYS: &[Key] = &[
         default: "7",
         about: "so many days after a prune the other copies still keep what was removed",
     },
+    Key {
+        name: "recovery.automatic",
+        kind: Kind::Choice(AutomaticRecovery::WORDS),
+        default: "ask",
+        about: "what is recovered without asking: \"off\" nothing, \"ask\" only an unreadable .claude.json, \"on\" all that Claude Code cannot work with",
+    },
 ];
+
+/// Whether damage is mended without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AutomaticRecovery {
+    /// Never.
+    Off,
+    /// Only a `.claude.json` that cannot be read.
+    Ask,
+    /// All that Claude Code cannot work with.
+    On,
+}
+
+impl AutomaticRecovery {
+    /// The words of the setting, in the order of the variants.
+    pub const WORDS: &'static [&'static str] = &["off", "ask", "on"];
+
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        [Self::Off, Self::Ask, Self::On]
+            .into_iter()
+            .zip(Self::WORDS)
+            .find_map(|(automatic, name)| (*name == word).then_some(automatic))
+    }
+}
 
 /// How sessions log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

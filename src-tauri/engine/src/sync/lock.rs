@@ -32,37 +32,62 @@ impl Drop for SyncLock {
 /// [`Code::LockHeld`] with the holder, or [`Code::LockUnsafe`] when what stands at the path is not
 /// a plain file of this user.
 pub async fn acquire_sync_lock(path: &Path, purpose: &str, timeout: Duration) -> Result<SyncLock> {
-    let mut file = open(path)?;
+    let file = open(path)?;
     let deadline = Instant::now() + timeout;
-    loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = (&file).take(200).read_to_string(&mut holder);
-                let holder = holder.trim();
-                let holder = if holder.is_empty() { "unknown" } else { holder };
-                return Err(Error::new(Code::LockHeld, "another sync is at work")
-                    .why(format!("held by {holder}, waited {} s", timeout.as_secs()))
-                    .remedy("wait for it to finish, then run the command again"));
-            }
-            Err(TryLockError::Error(cause)) => return Err(Error::io("lock", path, &cause)),
-        }
+    while !try_once(&file, path, timeout, deadline)? {
+        tokio::time::sleep(PAUSE).await;
     }
+    Ok(noted(file, purpose))
+}
+
+impl SyncLock {
+    /// As [`acquire_sync_lock`], for a thread that may block.
+    ///
+    /// # Errors
+    /// As [`acquire_sync_lock`].
+    pub(crate) fn acquire_blocking(path: &Path, purpose: &str, timeout: Duration) -> Result<Self> {
+        let file = open(path)?;
+        let deadline = Instant::now() + timeout;
+        while !try_once(&file, path, timeout, deadline)? {
+            std::thread::sleep(PAUSE);
+        }
+        Ok(noted(file, purpose))
+    }
+}
+
+/// Between two looks at a lock that another holds.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Whether the lock is ours now.
+fn try_once(file: &File, path: &Path, timeout: Duration, deadline: Instant) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) if Instant::now() < deadline => Ok(false),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.take(200).read_to_string(&mut holder);
+            let holder = holder.trim();
+            let holder = if holder.is_empty() { "unknown" } else { holder };
+            Err(Error::new(Code::LockHeld, "another sync is at work")
+                .why(format!("held by {holder}, waited {} s", timeout.as_secs()))
+                .remedy("wait for it to finish, then run the command again"))
+        }
+        Err(TryLockError::Error(cause)) => Err(Error::io("lock", path, &cause)),
+    }
+}
+
+/// Notes who holds the lock. The note is for people; a full disk must not keep the lock from working.
+fn noted(mut file: File, purpose: &str) -> SyncLock {
     let holder = format!(
         "process {} ({purpose}) since {}\n",
         std::process::id(),
         chrono::Utc::now().format("%H:%M:%S UTC")
     );
     let noted = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
-    // The note is for people; a full disk must not keep the lock from working.
     if let Err(cause) = noted {
         tracing::debug!(%cause, "the lock's holder could not be noted");
     }
-    Ok(SyncLock { file })
+    SyncLock { file }
 }
 
 /// Gives the lock back. Dropping it does the same.

@@ -19,6 +19,8 @@ use std::{
 
 /// So many names are told of what is gone.
 const NAMED: usize = 3;
+/// One of so many files that are gone at once is much.
+const MUCH: usize = 4;
 
 /// Every file that was there at a backup, is not there now, and should be.
 #[must_use]
@@ -83,11 +85,17 @@ impl Comparison<'_> {
             let is_gone = match class {
                 _ if of_conversation(name).is_some_and(|id| conversations.contains(id)) => true,
                 Class::Transcript => conversations.contains(name.as_str()),
-                _ => !whole.contains(part_of(name)) && (!is_swept(name, *class) || in_time(was)),
+                _ => !self.is_left(name, &whole) && (!is_swept(name, *class) || in_time(was)),
             };
             if is_gone {
                 gone.insert((*path).clone());
             }
+        }
+        // Nobody deletes so much by hand: then what is left of a part is no sign that the rest was meant.
+        if !gone.is_empty() && missing.len() * MUCH >= self.earlier.files.len() {
+            let meant = |name: &str, was: &EarlierFile, class| is_swept(name, class) && !in_time(was);
+            let all = missing.iter().filter(|(_, was, name, class)| !meant(name, was, *class));
+            gone.extend(all.map(|(path, ..)| (*path).clone()));
         }
         let state = &self.locations.claude_json;
         if self.earlier.files.contains_key(state) && !self.listing.has(state) {
@@ -122,6 +130,12 @@ impl Comparison<'_> {
             }
         }
         found
+    }
+
+    /// Whether there still is something of a file's part: something else in a folder's place is none of it.
+    fn is_left(&self, name: &str, parts_left: &HashSet<&str>) -> bool {
+        let part = part_of(name);
+        parts_left.contains(part) && (part == name || self.locations.claude_dir.join(part).is_dir())
     }
 
     /// The parts of which there still is a file.

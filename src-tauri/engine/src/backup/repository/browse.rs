@@ -62,6 +62,29 @@ pub(super) fn browse(way: &Way, id: &SnapshotId, folder: &Path) -> Result<Vec<Li
     Ok(tree.nodes.iter().map(|node| listed(folder.join(node.name()), node)).collect())
 }
 
+/// All files and links of each of these snapshots.
+pub(super) fn files(way: &Way, ids: &[SnapshotId]) -> Result<Vec<Vec<Listed>>> {
+    let _lock = Lock::shared(&way.root)?;
+    let repository = way.open(rustic_core::NoProgressBars)?;
+    let snapshots = ids.iter().map(|id| snapshot(&repository, id)).collect::<Result<Vec<_>>>()?;
+    let repository = repository
+        .to_indexed_ids()
+        .map_err(|cause| failed("the index of the backups cannot be read", &cause))?;
+    let unreadable = |cause: Box<rustic_core::RusticError>| failed("the snapshot cannot be read", &cause);
+    let all_of = |(snapshot, id): (&SnapshotFile, &SnapshotId)| {
+        let root = node_at(&repository, snapshot.tree, Path::new(""), id)?;
+        let mut found = Vec::new();
+        for each in repository.ls(&root, &LsOptions::default()).map_err(unreadable)? {
+            let (path, node) = each.map_err(unreadable)?;
+            if node.node_type != NodeType::Dir {
+                found.push(listed(path, &node));
+            }
+        }
+        Ok(found)
+    };
+    snapshots.iter().zip(ids).map(all_of).collect()
+}
+
 /// What is at a path of a snapshot; the empty path is all of it.
 pub(super) fn node_at(
     repository: &Repository<impl IndexedTree>,

@@ -42,6 +42,8 @@ pub(in crate::backup) enum Work {
     Documents { snapshot: SnapshotId },
     /// The files of a snapshot in a folder. Answer: a list of [`Listed`].
     Browse { snapshot: SnapshotId, folder: PathBuf },
+    /// All files of these snapshots, in all their folders. Answer: a list of [`Listed`] for each.
+    Files { snapshots: Vec<SnapshotId> },
     /// Searches all conversations in all snapshots. Answer: a list of [`Hit`].
     Find { text: String },
     /// Writes files of a snapshot into an empty folder, and compares them. Answer: [`Restored`].

@@ -116,6 +116,7 @@ pub(super) fn work(order: &Order, progress: &(impl ProgressBars + Clone)) -> Res
         Work::Broken { among } => answer(&check::broken(&way()?, among)?),
         Work::Documents { snapshot } => answer(&check::documents(&way()?, snapshot)?),
         Work::Browse { snapshot, folder } => answer(&browse::browse(&way()?, snapshot, folder)?),
+        Work::Files { snapshots } => answer(&browse::files(&way()?, snapshots)?),
         Work::Find { text } => answer(&browse::find(&way()?, text, bars)?),
         Work::Restore { snapshot, paths, to } => {
             answer(&restore::restore(&way()?, snapshot, paths, to, bars)?)

@@ -1,0 +1,127 @@
+//! Looking at Claude Code's documents whenever they change, and having them recovered when they are damaged.
+
+use super::watch::Watch;
+use crate::{
+    disaster_recovery::{Recovery, Report},
+    error_handling::{Error, Result},
+    paths::Locations,
+    progress::ProgressSink,
+    settings::Settings,
+    validation::{Finding, Severity, validate_documents},
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Whoever writes a document in place is given so long to come to the end.
+const SETTLE: Duration = Duration::from_millis(400);
+/// Without a sign of a change it is looked so often.
+const TICK: Duration = Duration::from_secs(15);
+
+/// What the guard has to tell.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "guard")]
+pub enum GuardReport {
+    /// Something is damaged, and the user has to say what is done.
+    Damaged {
+        /// When it was seen.
+        at: DateTime<Utc>,
+        /// What.
+        findings: Vec<Finding>,
+    },
+    /// It was recovered.
+    Recovered {
+        /// When it was seen.
+        at: DateTime<Utc>,
+        /// What was done.
+        report: Box<Report>,
+    },
+    /// It is damaged, and could not be recovered.
+    Failed {
+        /// When it was seen.
+        at: DateTime<Utc>,
+        /// Why.
+        error: Error,
+    },
+}
+
+/// Guards the documents of one home.
+pub(super) struct Guard {
+    pub(super) locations: Locations,
+    pub(super) settings_file: PathBuf,
+    /// What the user was told last: each damage is told once.
+    told: Mutex<Vec<Finding>>,
+}
+
+impl Guard {
+    pub(super) fn of(locations: &Locations) -> Self {
+        Self {
+            locations: locations.clone(),
+            settings_file: locations.settings_file.clone(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// Guards for ever.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        watch: Arc<Watch>,
+        report: Arc<dyn Fn(GuardReport) + Send + Sync>,
+    ) {
+        loop {
+            let guard = self.clone();
+            match tokio::task::spawn_blocking(move || guard.look()).await {
+                Ok(Some(told)) => report(told),
+                Ok(None) => {}
+                Err(cause) => tracing::warn!(%cause, "a look at the documents stopped"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = watch.documents_changed() => {}
+            }
+        }
+    }
+
+    /// Looks once, and does what is to be done. Blocking.
+    fn look(&self) -> Option<GuardReport> {
+        let mut findings = self.errors();
+        if findings.is_empty() {
+            self.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            return None;
+        }
+        std::thread::sleep(SETTLE);
+        findings = self.errors();
+        if findings.is_empty() {
+            return None;
+        }
+        let at = Utc::now();
+        {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if *told == findings {
+                return None;
+            }
+            told.clone_from(&findings);
+        }
+        match self.act() {
+            Ok(None) => Some(GuardReport::Damaged { at, findings }),
+            Ok(Some(report)) => Some(GuardReport::Recovered { at, report: Box::new(report) }),
+            Err(error) => Some(GuardReport::Failed { at, error }),
+        }
+    }
+
+    /// Recovers, where that needs no word of the user.
+    fn act(&self) -> Result<Option<Report>> {
+        let settings = Settings::load(&self.settings_file)?;
+        Recovery::of(&self.locations, &settings).recover_if_allowed(&ProgressSink::none())
+    }
+
+    fn errors(&self) -> Vec<Finding> {
+        let mut findings = validate_documents(&self.locations);
+        findings.retain(|finding| finding.severity == Severity::Error);
+        findings
+    }
+}
