@@ -76,6 +76,8 @@ fn a_home_without_claudes_data_gets_it_from_the_first_session() {
 fn a_damaged_claude_json_is_refused_with_its_place_and_left_as_it_is() {
     let rig = Rig::new();
     let past = LivedIn::make(&rig.home, &rig.api);
+    // Else it would be recovered from the backup that Claude Code made.
+    rig.drydock().args(["settings", "set", "recovery.automatic", "off"]).done().ok();
     let whole = fs::read(rig.home.claude_json()).unwrap();
     for damage in [Damage::Truncated, Damage::Empty, Damage::TwoObjects] {
         fs::write(rig.home.claude_json(), &whole).unwrap();

@@ -28,7 +28,8 @@ impl Release {
     }
 
     /// The program for the host. It must be there.
-    pub(super) fn program_here(self) -> PathBuf {
+    #[must_use]
+    pub fn program_here(self) -> PathBuf {
         self.program().unwrap_or_else(|| {
             panic!(
                 "Claude Code {} is not in {}; `drydock image build --fresh` puts it there",

@@ -11,7 +11,7 @@ use chrono::Utc;
 use drydock_engine::{
     backup::{RECOVERY_POINT, RECOVERY_TIME},
     disaster_recovery::{
-        Act, ClaudeSays, Item, Looked, Past, Plan, Recovery, Report, Running, Scope, Source, Standing,
+        Act, ClaudeSays, Item, Looked, Past, Plan, Recovery, Report, Running, Scope, Source, Standing, Then,
         Undone, Wish, disaster_recovery,
     },
     error_handling::{Code, Error, Outcome, Result},
@@ -34,11 +34,11 @@ pub(super) async fn recover(context: &mut Context, wanted: Recover) -> Result<Ex
         render::answer(context.format, &history, || past(&history));
         return Ok(ExitCode::SUCCESS);
     }
+    let began = Instant::now();
     if let Some(copy) = &wanted.copy {
         open_copy(context, copy).await?;
     }
     let wish = wish(context, &wanted).await?;
-    let began = Instant::now();
     let asked_for = wanted.whole || !wanted.only.is_empty();
     let plan = at_work(context, move |recovery, progress| recovery.plan(&wish, Utc::now(), progress)).await?;
     let looked = Looked { seconds: began.elapsed().as_secs_f64() };
@@ -75,7 +75,10 @@ pub(super) async fn recover(context: &mut Context, wanted: Recover) -> Result<Ex
     // Somebody has looked.
     recovery.allow_again()?;
     render::answer(context.format, &report, || told(&report, &home));
-    Ok(exit(report.left.iter().any(|left| !left.remedy.is_empty())))
+    if report.left.iter().any(|left| matches!(left.then, Then::Failed { .. })) {
+        return Ok(ExitCode::from(Outcome::Failed.exit_code()));
+    }
+    Ok(exit(report.left.iter().any(|left| matches!(left.then, Then::ByHand { .. }))))
 }
 
 /// Before a session is launched: what can be recovered without asking is, and about the rest a person at a
@@ -331,8 +334,8 @@ fn told(report: &Report, home: &Path) -> String {
     }
     for left in &report.left {
         text.push_str(&format!("as it was: {}   ({})\n", short(&left.file, home), left.why));
-        if !left.remedy.is_empty() {
-            text.push_str(&format!("  try: {}\n", left.remedy));
+        if let Then::ByHand { remedy } | Then::Failed { remedy } = &left.then {
+            text.push_str(&format!("  try: {remedy}\n"));
         }
     }
     let claude = match report.verified.claude {

@@ -6,6 +6,7 @@ use crate::{
 };
 use drydock_engine::{
     backup::{BackupStatus, CopyStatus, RECOVERY_POINT, RECOVERY_TIME},
+    disaster_recovery::{Past, Standing as Recovered},
     error_handling::{Code, Result},
     scheduler::{Holder, Scheduler},
     session::{ListedSession, SessionState},
@@ -46,6 +47,7 @@ struct Status {
     needs: Vec<Check>,
     backups: Option<BackupStatus>,
     scheduler: Option<Holder>,
+    recovery: Option<Past>,
 }
 
 pub(super) async fn status(context: &Context) -> Result<ExitCode> {
@@ -69,7 +71,8 @@ pub(super) async fn status(context: &Context) -> Result<ExitCode> {
     let backups = context.drydock.backups();
     let backups = tokio::task::spawn_blocking(move || backups.status()).await.ok().and_then(Result::ok);
     let scheduler = Scheduler::holder(&context.drydock.locations);
-    let status = Status { standing, sessions, needs, backups, scheduler };
+    let recovery = context.drydock.recovery().history().pop();
+    let status = Status { standing, sessions, needs, backups, scheduler, recovery };
     render::answer(context.format, &status, || text(&status));
     Ok(ExitCode::SUCCESS)
 }
@@ -93,6 +96,7 @@ fn text(status: &Status) -> String {
     if let Some(backups) = &status.backups {
         text.push_str(&backed_up(backups, status.scheduler.as_ref()));
     }
+    text.extend(status.recovery.as_ref().and_then(recovered));
     text.extend(status.needs.iter().map(line));
     text
 }
@@ -119,6 +123,21 @@ fn backed_up(backups: &BackupStatus, scheduler: Option<&Holder>) -> String {
         ));
     }
     text
+}
+
+/// The last recovery, and what it took.
+fn recovered(past: &Past) -> Option<String> {
+    let report = past.report.as_ref().filter(|_| past.standing == Recovered::Done)?;
+    let lost = report
+        .lost_seconds
+        .map_or_else(String::new, |lost| format!(", from a snapshot {} min before", (lost + 59) / 60));
+    Some(format!(
+        "recovered: {} {} in {:.1} s{lost}; undo: drydock recover --undo {}\n",
+        render::counted(report.recovered.len(), "file"),
+        ago(past.begun),
+        report.seconds,
+        report.id
+    ))
 }
 
 fn one_copy(copy: &CopyStatus) -> String {

@@ -1,6 +1,6 @@
 //! What happens by itself: whether damage is mended without asking, and that this never goes round in circles.
 
-use super::{Recovery, Report, Scope};
+use super::{Act, Looked, Recovery, Report, Scope, Source, Wish, disaster_recovery};
 use crate::{
     error_handling::{Code, Error, Result},
     paths::{Locations, write_private},
@@ -10,7 +10,7 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Instant};
 
 /// The same damage is mended by itself so often at most.
 const SAME: TimeDelta = TimeDelta::minutes(10);
@@ -112,25 +112,35 @@ impl Attempts {
 
 impl Recovery {
     /// Recovers what Claude Code cannot work with, unless that went wrong before or was done too often.
-    /// `None` when nothing is damaged any more. Blocking.
+    /// `None` when nothing is damaged any more, or no backup has it. Blocking.
     ///
     /// # Errors
     /// [`Code::RecoveryStopped`], and as [`super::disaster_recovery`].
     pub fn recover_by_itself(&self, findings: &[Finding], progress: &ProgressSink) -> Result<Option<Report>> {
-        let now = Utc::now();
+        let (started, now) = (Instant::now(), Utc::now());
         let mut attempts = Attempts::read(&self.locations);
         let cause = cause(findings);
         attempts.may_begin(&cause, now)?;
+        let wish = Wish { scope: Scope::Unusable, source: Source::NewestGood };
+        let plan = match self.plan(&wish, now, progress) {
+            Err(error) if error.code() == Code::RecoveryNoBackup => return Ok(None),
+            plan => plan?,
+        };
+        // Where no backup has it, something is lost for good: that is the user's to say.
+        if plan.is_empty() || plan.items.iter().any(|item| item.act == Act::KeepWhatIsWhole) {
+            return Ok(None);
+        }
         attempts.made.retain(|one| now - one.at < TimeDelta::days(1));
         attempts.made.push(Attempt { at: now, cause });
         // Before it is begun: one that ends the process counts as well.
         attempts.write(&self.locations)?;
-        let done = self.recover_now(Scope::Unusable, progress);
+        let looked = Looked { seconds: started.elapsed().as_secs_f64() };
+        let done = disaster_recovery(self, &plan, looked, progress);
         if done.is_err() {
             attempts.stopped = Some(now);
             attempts.write(&self.locations)?;
         }
-        done
+        done.map(Some)
     }
 
     /// Recovers what keeps Claude Code and sessions from working, as far as that needs no word of the user:

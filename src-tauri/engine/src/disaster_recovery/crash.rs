@@ -1,7 +1,7 @@
 //! A recovery ended, and met with a full and a failing disk, at every deed on the disk: every file is old or
 //! new, and the next recovery does the rest.
 
-use super::{Recovery, Report, Scope, Standing};
+use super::{Looked, Recovery, Report, Scope, Source, Standing, Wish, disaster_recovery};
 use crate::{
     backup::Reason, error_handling::Result, faults, paths::Locations, progress::ProgressSink,
     settings::Settings,
@@ -66,7 +66,13 @@ impl Home {
     }
 
     fn recover(&self) -> Result<Option<Report>> {
-        self.recovery().recover_now(Scope::Damaged, &ProgressSink::none())
+        let (recovery, nobody) = (self.recovery(), ProgressSink::none());
+        let wish = Wish { scope: Scope::Damaged, source: Source::NewestGood };
+        let plan = recovery.plan(&wish, Utc::now(), &nobody)?;
+        if plan.is_empty() {
+            return Ok(None);
+        }
+        disaster_recovery(&recovery, &plan, Looked::default(), &nobody).map(Some)
     }
 
     fn read(&self, name: &str) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use super::plan::{Chosen, Skipped, Source};
 use crate::{
-    backup::{Backups, Listed, ListedSnapshot, Reason, SnapshotId},
+    backup::{Backups, Listed, ListedKind, ListedSnapshot, Reason, SnapshotId},
     error_handling::{Code, Error, Result},
     progress::ProgressSink,
 };
@@ -186,6 +186,7 @@ impl GoodBackups {
     /// first: each of them may have records that no other has.
     pub(super) fn versions(&mut self, backups: &Backups, name: &Path) -> Vec<(Chosen, Listed)> {
         let mut all = self.all_with(backups, name, None);
+        all.retain(|(_, file)| file.kind == ListedKind::File);
         // Of equals the newest.
         let longest = all.iter().map(|(_, file)| file.size).max().unwrap_or_default();
         let end = all.iter().position(|(_, file)| file.size == longest).map_or(0, |at| at + 1);

@@ -22,7 +22,7 @@ pub use automatic::{Attempts, Decision, decide};
 pub use find::{GoodBackups, find_good_backup};
 pub use plan::{Act, Chosen, Item, Plan, RecoveryId, Scope, Skipped, Source, Wish};
 pub use record::{Deed, Past, Standing};
-pub use recovery::{Left, Looked, Recovered, Recovery, Report, disaster_recovery};
+pub use recovery::{Left, Looked, Recovered, Recovery, Report, Then, disaster_recovery};
 pub use running::{Running, running};
 pub use stage::restore_from_backup;
 pub use undo::Undone;

@@ -1,7 +1,7 @@
 //! A recovery from its plan to its report.
 
 use super::{
-    plan::{Chosen, Plan, RecoveryId, Scope, Source, Wish},
+    plan::{Chosen, Plan, RecoveryId},
     put::{Put, put},
     record::{Deed, Past, Record, Records, Standing},
     stage::{StagedFiles, restore_from_backup},
@@ -38,8 +38,27 @@ pub struct Left {
     pub file: PathBuf,
     /// Why.
     pub why: String,
-    /// What the user can do; empty where nothing needs to be done.
-    pub remedy: String,
+    /// What becomes of it.
+    #[serde(flatten)]
+    pub then: Then,
+}
+
+/// What becomes of a file that a recovery left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "then")]
+pub enum Then {
+    /// Nothing needs to be done.
+    Fine,
+    /// The user can do something.
+    ByHand {
+        /// What.
+        remedy: String,
+    },
+    /// It should have been recovered, and could not be.
+    Failed {
+        /// What may help.
+        remedy: String,
+    },
 }
 
 /// A file that was recovered.
@@ -153,23 +172,6 @@ pub struct Looked {
 }
 
 impl Recovery {
-    /// Plans and recovers without asking anybody. `None` when nothing is damaged. Blocking.
-    ///
-    /// # Errors
-    /// As [`Recovery::plan`] and [`disaster_recovery`].
-    pub fn recover_now(&self, scope: Scope, progress: &ProgressSink) -> Result<Option<Report>> {
-        let started = Instant::now();
-        let wish = Wish { scope, source: Source::NewestGood };
-        let plan = self.plan(&wish, Utc::now(), progress)?;
-        if plan.is_empty() {
-            return Ok(None);
-        }
-        let looked = Looked { seconds: started.elapsed().as_secs_f64() };
-        disaster_recovery(self, &plan, looked, progress).map(Some)
-    }
-}
-
-impl Recovery {
     /// Closes the records of recoveries whose processes were ended: the next one does what is left.
     fn close_interrupted(&self, records: &Records) -> Result<()> {
         for mut past in records.all().into_iter().filter(|past| past.standing == Standing::Begun) {
@@ -203,7 +205,7 @@ impl Recovery {
 }
 
 /// Removes staged files from a folder.
-fn sweep(folder: &Path) {
+pub(super) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -223,6 +225,7 @@ fn recover(
     progress.report(Progress::Step("taking a snapshot of what is there".to_owned()));
     if recovery.backups.has_snapshot()
         && let Err(error) = recovery.backups.snapshot(Reason::PreRecovery, progress)
+        && error.code() != Code::BackupNothing
     {
         // Everything that is replaced goes into quarantine as well.
         tracing::warn!(%error, "no snapshot before this recovery");
@@ -242,13 +245,15 @@ fn recover(
         let file = ready.item.file.clone();
         match put(recovery, ready, record) {
             Ok(Put::Done { how }) => recovered.push(Recovered { file, how }),
-            Ok(Put::Nothing { why }) => left.push(Left { file, why, remedy: String::new() }),
+            Ok(Put::Nothing { why }) => left.push(Left { file, why, then: Then::Fine }),
             // Nothing else would fit either.
             Err(error) if error.code() == Code::DiskFull => return Err(error),
             Err(error) => left.push(Left {
                 file,
                 why: error.to_string(),
-                remedy: error.remedies().first().cloned().unwrap_or_default(),
+                then: Then::Failed {
+                    remedy: error.remedies().first().cloned().unwrap_or_else(|| "drydock recover".to_owned()),
+                },
             }),
         }
     }

@@ -4,7 +4,7 @@ use super::{
     Recovery,
     find::{GoodBackups, find_good_backup},
     plan::{Act, Item, Plan, Source},
-    recovery::Left,
+    recovery::{Left, Then},
 };
 use crate::{
     backup::{Fetched, Listed, SnapshotId},
@@ -80,11 +80,8 @@ pub fn restore_from_backup(recovery: &Recovery, plan: &Plan, progress: &Progress
                 staged.ready.push(Ready { item: item.clone(), content: Content::Fixed(*fix) });
             }
             Act::ByHand { remedy } => {
-                staged.left.push(Left {
-                    file: item.file.clone(),
-                    why: item.why.clone(),
-                    remedy: remedy.clone(),
-                });
+                let then = Then::ByHand { remedy: remedy.clone() };
+                staged.left.push(Left { file: item.file.clone(), why: item.why.clone(), then });
             }
             Act::FromClaudeCode { file } => {
                 let content = Content::Document(Some(file.clone()));
@@ -191,7 +188,7 @@ fn add(
                 staged.left.push(Left {
                     file: item.file.clone(),
                     why,
-                    remedy: "drydock backup verify --all --heal".to_owned(),
+                    then: Then::Failed { remedy: "drydock backup verify --all --heal".to_owned() },
                 });
                 return Ok(());
             }

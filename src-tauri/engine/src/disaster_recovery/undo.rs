@@ -4,10 +4,12 @@ use super::{
     Recovery,
     put::sync_parent,
     record::{Deed, Past, Record, Records, Standing},
+    recovery::sweep,
 };
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     paths::create_private_dir,
+    sync::SyncLock,
 };
 use chrono::{DateTime, Utc};
 use drydock_inside::{Before, Placed, Staged, digest::mark_of, disk, place};
@@ -35,6 +37,8 @@ impl Recovery {
     /// [`Code::RecoveryUnknown`] when there is none, or it was too long ago.
     pub fn undo(&self, named: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
         let records = Records::alone(&self.locations)?;
+        let timeout = self.settings.lock_timeout();
+        let _no_sync = SyncLock::acquire_blocking(&self.locations.sync_lock, "undo", timeout)?;
         let past =
             records.all().into_iter().rev().find(|past| {
                 past.can_be_undone(now) && named.is_none_or(|named| past.id().is_meant_by(named))
@@ -42,8 +46,11 @@ impl Recovery {
         let Some(mut past) = past else { return Err(unknown(named)) };
         let record = records.of(past.id());
         let mut undone = Undone::default();
+        let deeds = record.deeds()?;
+        // What an undo that was ended had staged.
+        deeds.iter().filter_map(|deed| deed.file.parent()).for_each(sweep);
         // The last deed first.
-        for deed in record.deeds()?.iter().rev() {
+        for deed in deeds.iter().rev() {
             if undo_one(deed, &record)? {
                 undone.back.push(deed.file.clone());
             } else if !undone.back.contains(&deed.file) {

@@ -7,9 +7,9 @@ use crate::{
     paths::Locations,
     progress::ProgressSink,
     settings::Settings,
-    validation::{Finding, Severity, validate_documents},
+    validation::{Finding, Severity, validate_claude_config, validate_documents},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::{
     path::PathBuf,
@@ -21,6 +21,8 @@ use std::{
 const SETTLE: Duration = Duration::from_millis(400);
 /// Without a sign of a change it is looked so often.
 const TICK: Duration = Duration::from_secs(15);
+/// So often all data is looked at, not the documents alone.
+const WHOLE: TimeDelta = TimeDelta::days(1);
 
 /// What the guard has to tell.
 #[derive(Debug, Clone, Serialize)]
@@ -72,12 +74,21 @@ impl Guard {
         watch: Arc<Watch>,
         report: Arc<dyn Fn(GuardReport) + Send + Sync>,
     ) {
+        let mut whole: Option<DateTime<Utc>> = None;
         loop {
-            let guard = self.clone();
-            match tokio::task::spawn_blocking(move || guard.look()).await {
+            let (guard, now) = (self.clone(), Utc::now());
+            let wants_whole = whole.is_none_or(|last| (now - last).abs() >= WHOLE);
+            if wants_whole {
+                whole = Some(now);
+            }
+            let look = move || {
+                let told = guard.look();
+                if told.is_none() && wants_whole { guard.look_at_all(now) } else { told }
+            };
+            match tokio::task::spawn_blocking(look).await {
                 Ok(Some(told)) => report(told),
                 Ok(None) => {}
-                Err(cause) => tracing::warn!(%cause, "a look at the documents stopped"),
+                Err(cause) => tracing::warn!(%cause, "a look at the data stopped"),
             }
             tokio::select! {
                 () = tokio::time::sleep(TICK) => {}
@@ -111,6 +122,21 @@ impl Guard {
             Ok(Some(report)) => Some(GuardReport::Recovered { at, report: Box::new(report) }),
             Err(error) => Some(GuardReport::Failed { at, error }),
         }
+    }
+
+    /// Looks at all data, beside what it was lately, and lets go of recoveries that can no longer be undone.
+    /// Blocking.
+    fn look_at_all(&self, now: DateTime<Utc>) -> Option<GuardReport> {
+        let settings = Settings::load(&self.settings_file).ok()?;
+        let recovery = Recovery::of(&self.locations, &settings);
+        if let Err(error) = recovery.forget_old(now) {
+            tracing::warn!(%error, "old recoveries are still kept");
+        }
+        let earlier = recovery.earlier(now);
+        let earlier = earlier.inspect_err(|error| tracing::warn!(%error, "no backup to compare with")).ok();
+        let mut findings = validate_claude_config(&self.locations, earlier.flatten().as_ref()).findings;
+        findings.retain(|finding| finding.severity >= Severity::Warning && finding.fix.is_none());
+        (!findings.is_empty()).then_some(GuardReport::Damaged { at: now, findings })
     }
 
     /// Recovers, where that needs no word of the user.

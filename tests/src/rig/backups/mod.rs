@@ -61,7 +61,12 @@ impl Backups {
     /// With the local copy alone.
     #[must_use]
     pub fn new() -> Self {
-        let home = Home::bare();
+        Self::furnished(Home::bare())
+    }
+
+    /// The same in a home that is somewhere already.
+    #[must_use]
+    pub fn furnished(home: Home) -> Self {
         past::furnish(&home);
         Self::of(home)
     }
