@@ -11,3 +11,4 @@ DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-test
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench sync
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench backup
 DRYDOCK_BIN=$CARGO_TARGET_DIR/release/drydock cargo bench --package drydock-tests --bench validate
+cargo bench --package drydock-engine --bench events

@@ -25,9 +25,13 @@ pub(crate) fn start() {
     });
 }
 
+/// The home that the environment names, if it names one.
+pub(crate) fn home() -> Option<PathBuf> {
+    std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from)
+}
+
 async fn work() -> Result<()> {
-    let home = std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from);
-    let drydock = Drydock::open(home.as_deref())?;
+    let drydock = Drydock::open(home().as_deref())?;
     Scheduler::begin(&drydock.locations, Utc::now())?.run(tell).await;
     Ok(())
 }

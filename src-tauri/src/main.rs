@@ -9,21 +9,18 @@ use std::{
     process::ExitCode,
 };
 
+use drydock_engine::{error_handling::error_trap_handler, observability::Observability, paths::Locations};
 use tauri::{App, RunEvent};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 fn main() -> ExitCode {
     // Work on the backups happens in a process of its own, which is this program again.
     if let Some(code) = drydock_engine::backup::serve_if_asked() {
         return code;
     }
-    let filter = EnvFilter::try_from_env("DRYDOCK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
-
+    start_log();
     drydock_engine::keychain::forbid_core_dumps();
     tracing::info!(version = drydock_engine::VERSION, "Drydock starts");
     let app = tauri::Builder::default()
@@ -38,6 +35,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Diagnostics go to standard error; what happened, and how long it took, into the files of the home.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("DRYDOCK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let told = tracing_subscriber::fmt::layer()
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .with_filter(filter)
+        .with_filter(filter_fn(|metadata| !Observability::is_for(metadata)));
+    let locations = Locations::find(background::home().as_deref()).ok();
+    if let Some(locations) = &locations {
+        error_trap_handler(locations.data_dir.join("crashes"));
+    }
+    let written = locations.as_ref().map(Observability::of);
+    let written = written.map(|layer| layer.with_filter(filter_fn(Observability::is_for)));
+    tracing_subscriber::registry().with(told).with(written).init();
 }
 
 fn set_up(app: &mut App) -> tauri::Result<()> {

@@ -72,6 +72,21 @@ pub(crate) enum Command {
     Recover(Recover),
     /// Do the scheduled work without the app: backups, their mirrors, their proof, and recovery
     Daemon,
+    /// Show what happened
+    Events(Seen),
+    /// Show what was measured, and how things stand
+    Metrics {
+        /// Of this long: 30m, 2h, 7d
+        #[arg(long, default_value = "7d", value_parser = window)]
+        since: chrono::TimeDelta,
+        /// In the text format of Prometheus
+        #[arg(long)]
+        prometheus: bool,
+    },
+    /// Show how long operations took, and what they consisted of
+    Traces(Seen),
+    /// Show the errors of late
+    Errors(Seen),
     /// Build and look after session images
     #[command(subcommand)]
     Image(Image),
@@ -388,6 +403,52 @@ pub(crate) struct Recover {
     pub(crate) history: bool,
 }
 
+/// Which of what is on record.
+#[derive(Debug, Args)]
+pub(crate) struct Seen {
+    /// Of this long: 30m, 2h, 7d
+    #[arg(long, value_parser = window)]
+    pub(crate) since: Option<chrono::TimeDelta>,
+    /// Of this session
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    /// At least so important
+    #[arg(long, value_enum)]
+    pub(crate) level: Option<LevelWord>,
+    /// Of this trace, by the beginning of its name
+    #[arg(long)]
+    pub(crate) trace: Option<String>,
+    /// Go on as more comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LevelWord {
+    /// As usual
+    Info,
+    /// Something to look at
+    Warn,
+    /// Something failed
+    Error,
+}
+
+/// A stretch of time, as people type it.
+fn window(text: &str) -> Result<chrono::TimeDelta, String> {
+    let wrong = || format!("`{text}` is no time such as 30m, 2h or 7d");
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: i64 = text[..at].parse().map_err(|_| wrong())?;
+    let window = match &text[at..] {
+        "s" => chrono::TimeDelta::try_seconds(number),
+        "m" => chrono::TimeDelta::try_minutes(number),
+        "h" => chrono::TimeDelta::try_hours(number),
+        "d" => chrono::TimeDelta::try_days(number),
+        _ => None,
+    };
+    window.filter(|window| *window < chrono::TimeDelta::days(36_500)).ok_or_else(wrong)
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Image {
     /// Build the session image
@@ -431,6 +492,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn stretches_of_time_are_read_as_people_type_them() {
+        assert_eq!(window("90m").unwrap(), chrono::TimeDelta::minutes(90));
+        assert_eq!(window("7d").unwrap(), chrono::TimeDelta::days(7));
+        for wrong in ["", "7", "d", "-1h", "7w", "9999999999d", "1.5h"] {
+            assert!(window(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -9,9 +9,14 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use drydock_engine::{
     Drydock,
-    error_handling::{Error, Result},
+    error_handling::{Error, Outcome, Result, error_trap_handler, log_error},
+    observability::Observability,
+    paths::Locations,
 };
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, path::Path, process::ExitCode};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 /// What every command works with.
 pub(crate) struct Context {
@@ -29,7 +34,7 @@ fn main() -> ExitCode {
         // Help and version come this way as well; clap knows their exit codes.
         Err(answer) => answer.exit(),
     };
-    start_log();
+    start_log(arguments.home.as_deref());
     drydock_engine::keychain::forbid_core_dumps();
     let format = if arguments.json { render::Format::Json } else { render::Format::Human };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -58,21 +63,41 @@ async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, E
     }
     let drydock = Drydock::open(arguments.home.as_deref())?;
     let mut context = Context { drydock, format };
+    let doing = doing();
     let done = commands::dispatch(&mut context, arguments.command).await;
     if let Err(error) = &done {
+        // A wrong call is nothing to keep.
+        if error.outcome() != Outcome::Usage {
+            log_error(error, &doing);
+        }
         commands::recover::after_failure(&context, error).await;
     }
     done
 }
 
-/// Diagnostics go to standard error, and only what `DRYDOCK_LOG` asks for beyond warnings.
-fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DRYDOCK_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// The command's words, without what they are about.
+fn doing() -> String {
+    let words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+    let known = |word: &String| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    words.take_while(known).take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// Diagnostics go to standard error, and only what `DRYDOCK_LOG` asks for beyond warnings. What happened, and how
+/// long it took, goes into the files of the home.
+fn start_log(home: Option<&Path>) {
+    let filter = EnvFilter::try_from_env("DRYDOCK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let told = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
-        .init();
+        .with_filter(filter)
+        .with_filter(filter_fn(|metadata| !Observability::is_for(metadata)));
+    // A home that is not there has no files; the command says so.
+    let locations = Locations::find(home).ok();
+    if let Some(locations) = &locations {
+        error_trap_handler(locations.data_dir.join("crashes"));
+    }
+    let written = locations.as_ref().map(Observability::of);
+    let written = written.map(|layer| layer.with_filter(filter_fn(Observability::is_for)));
+    tracing_subscriber::registry().with(told).with(written).init();
 }

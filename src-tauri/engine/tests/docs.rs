@@ -5,6 +5,7 @@
 use drydock_engine::{
     claude_home::{CLASSES, Class, Inward, Outward},
     error_handling::Code,
+    observability::{EventName, Kind, MetricName},
     settings::KEYS,
 };
 use std::{env, fmt::Write, fs, path::Path};
@@ -47,6 +48,26 @@ fn settings() {
         writeln!(text, "| `{}` | `{default}` | {} |", key.name, key.about).unwrap();
     }
     check("settings.md", &text);
+}
+
+#[test]
+fn events_and_metrics() {
+    let mut text = "# Events and metrics\n\nWhat the files hold and how their lines look is in [observability.md](observability.md). These names never change; new ones are only added.\n\n\
+                    | event | meaning |\n| --- | --- |\n"
+        .to_owned();
+    for name in EventName::ALL {
+        writeln!(text, "| `{name}` | {} |", name.meaning()).unwrap();
+    }
+    text.push_str("\n| metric | unit | kind | meaning |\n| --- | --- | --- | --- |\n");
+    for name in MetricName::ALL {
+        let kind = match name.kind() {
+            Kind::Counter => "counter",
+            Kind::Sample => "sample",
+        };
+        writeln!(text, "| `{}` | {} | {kind} | {} |", name.as_str(), name.unit(), name.meaning()).unwrap();
+    }
+    text.push_str("\nUnits are those of UCUM: `s` seconds, `By` bytes, `1` things.\n");
+    check("events.md", &text);
 }
 
 #[test]

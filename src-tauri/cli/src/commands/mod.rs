@@ -5,6 +5,7 @@ mod credentials;
 mod daemon;
 mod held;
 mod image;
+mod observed;
 pub(crate) mod recover;
 mod restore;
 mod run;
@@ -37,6 +38,10 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Restore(wanted) => restore::restore(context, wanted).await,
         Command::Recover(wanted) => recover::recover(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
+        Command::Events(wanted) => observed::events(context, wanted).await,
+        Command::Metrics { since, prometheus } => observed::metrics(context, since, prometheus).await,
+        Command::Traces(wanted) => observed::traces(context, &wanted),
+        Command::Errors(wanted) => observed::errors(context, &wanted),
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Validate { fix } => {
             validate::validate(context, if fix { validate::Mend::Yes } else { validate::Mend::No }).await

@@ -5,6 +5,7 @@ use super::{
     key::RepositoryKey,
     ledger::{Event, Ledger},
     lock::Lock,
+    observed::{observe_mirror, observe_taken},
     remembered::Remembered,
     repository::{
         Origin, Pruned, Restored, Taken,
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     container::hex,
     error_handling::{Code, Error, Result},
+    observability::{Operation, traced_blocking},
     paths::Locations,
     progress::ProgressSink,
     settings::Settings,
@@ -28,6 +30,7 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// The backups of one home. All its methods block.
@@ -134,6 +137,21 @@ impl Backups {
         wait: Wait,
         progress: &ProgressSink,
     ) -> Result<Taken> {
+        let began = Instant::now();
+        traced_blocking(Operation::Backup, || {
+            let taken = self.take_now(reason, reading, wait, progress);
+            observe_taken(&taken, began.elapsed());
+            taken
+        })
+    }
+
+    fn take_now(
+        &self,
+        reason: Reason,
+        reading: Reading,
+        wait: Wait,
+        progress: &ProgressSink,
+    ) -> Result<Taken> {
         self.refuse_nothing()?;
         let key = self.opened()?;
         if self.sound_ledger().is_err() {
@@ -197,6 +215,20 @@ impl Backups {
     /// # Errors
     /// When it is set up and cannot be written; that is remembered.
     pub fn mirror(
+        &self,
+        copy: CopyName,
+        now: DateTime<Utc>,
+        progress: &ProgressSink,
+    ) -> Result<Option<MirrorReport>> {
+        let began = Instant::now();
+        traced_blocking(Operation::Mirror, || {
+            let done = self.mirror_now(copy, now, progress);
+            observe_mirror(copy, &done, began.elapsed());
+            done
+        })
+    }
+
+    fn mirror_now(
         &self,
         copy: CopyName,
         now: DateTime<Utc>,

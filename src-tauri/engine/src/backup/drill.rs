@@ -5,6 +5,7 @@ use super::{
     Backups,
     copies::Place,
     ledger::Ledger,
+    observed::observe_drill,
     restore::Staging,
     snapshot::{CopyName, SnapshotId},
     state::Drill,
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     claude_home::{Class, class_of, parse_document},
     error_handling::{Code, Error, IoContext, Result},
+    observability::{Operation, traced_blocking},
     paths::create_private_dir,
     progress::ProgressSink,
 };
@@ -30,7 +32,11 @@ impl Backups {
     /// # Errors
     /// [`Code::DrillFailed`] with what was wrong; [`Code::CopyAbsent`] when the copy is not here.
     pub fn drill(&self, copy: CopyName, now: DateTime<Utc>, progress: &ProgressSink) -> Result<Drill> {
-        let done = self.drill_once(copy, now, progress);
+        let done = traced_blocking(Operation::Drill, || {
+            let done = self.drill_once(copy, now, progress);
+            observe_drill(copy, &done);
+            done
+        });
         self.remember(|state| {
             let state = state.copies.entry(copy).or_default();
             match &done {

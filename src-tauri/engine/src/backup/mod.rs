@@ -15,6 +15,7 @@ mod jobs;
 mod key;
 mod ledger;
 mod lock;
+mod observed;
 mod pre_sync;
 mod recoverable;
 mod remembered;

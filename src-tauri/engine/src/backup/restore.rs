@@ -3,7 +3,7 @@
 
 use super::{Backups, copies::is_mount_point, repository::Restored, snapshot::SnapshotId};
 use crate::{
-    error_handling::{Code, Error, IoContext, Result},
+    error_handling::{Code, Error, HalfMade, IoContext, Result},
     paths::create_private_dir,
     progress::ProgressSink,
 };
@@ -180,6 +180,7 @@ fn refuse_full(to: &Path) -> Result<()> {
 /// was ended goes with the next one.
 pub(super) struct Staging {
     pub(super) path: PathBuf,
+    _half_made: HalfMade,
 }
 
 impl Staging {
@@ -193,7 +194,8 @@ impl Staging {
             .suffix(".tmp")
             .tempdir_in(parent)
             .context("make a folder in", parent)?;
-        Ok(Self { path: made.keep() })
+        let path = made.keep();
+        Ok(Self { _half_made: HalfMade::folder(&path), path })
     }
 }
 

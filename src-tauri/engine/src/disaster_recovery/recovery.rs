@@ -10,6 +10,9 @@ use super::{
 use crate::{
     backup::{Backups, Reason},
     error_handling::{Code, Error, Result},
+    observability::{
+        Event, EventName, Level, Metric, MetricName, Operation, log_event, record_metric, traced_blocking,
+    },
     paths::Locations,
     progress::{Progress, ProgressSink},
     settings::Settings,
@@ -117,6 +120,35 @@ pub fn disaster_recovery(
     looked: Looked,
     progress: &ProgressSink,
 ) -> Result<Report> {
+    traced_blocking(Operation::Recovery, || {
+        let done = recover_now(recovery, plan, looked, progress);
+        observe(&done);
+        done
+    })
+}
+
+#[allow(clippy::cast_precision_loss)] // a metric
+fn observe(done: &Result<Report>) {
+    match done {
+        Ok(report) => {
+            log_event(
+                &Event::new(EventName::Recovered)
+                    .level(Level::Warn)
+                    .with("recovery", report.id.to_string())
+                    .with("files", report.recovered.len())
+                    .with("left", report.left.len())
+                    .with("seconds", report.seconds),
+            );
+            record_metric(&Metric::new(MetricName::RecoverySeconds, report.seconds));
+            if let Some(lost) = report.lost_seconds {
+                record_metric(&Metric::new(MetricName::RecoveryLoss, lost as f64));
+            }
+        }
+        Err(error) => log_event(&Event::new(EventName::RecoveryFailed).code(error.code())),
+    }
+}
+
+fn recover_now(recovery: &Recovery, plan: &Plan, looked: Looked, progress: &ProgressSink) -> Result<Report> {
     let started = Instant::now();
     let records = Records::alone(&recovery.locations)?;
     let _no_sync = SyncLock::acquire_blocking(

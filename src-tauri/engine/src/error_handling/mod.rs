@@ -3,6 +3,9 @@
 
 mod catalogue;
 mod error;
+mod log;
 
 pub use catalogue::{Code, Outcome};
 pub use error::{Error, IoContext, Result};
+pub(crate) use log::HalfMade;
+pub use log::{Severity, cleanup_on_error, error_trap_handler, fatal_error, log_error};

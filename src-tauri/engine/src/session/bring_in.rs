@@ -1,9 +1,10 @@
 //! Bringing what changed on the host into a running session.
 
-use super::{SessionId, Sessions, launch::blocking, record::Record};
+use super::{SessionId, Sessions, launch::blocking, observed::observe_in, record::Record};
 use crate::{
     claude_home::{KeyTable, merge_documents},
     error_handling::{Code, Error, IoContext, Result},
+    observability::{Operation, traced},
     sync::{
         Agreed, AgreedDocument, Base, Excluded, Incoming, IncomingContent, Inside, InwardPlan, Layout,
         Localhost, News, Purpose, Put, acquire_sync_lock,
@@ -15,6 +16,7 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{Read, Seek, SeekFrom},
+    time::Instant,
 };
 
 /// What a sync in did.
@@ -33,6 +35,16 @@ impl Sessions {
     /// # Errors
     /// [`Code::SessionState`] when the session does not run; when a side cannot be read or written.
     pub async fn sync_claude_config_in(&self, id: &SessionId) -> Result<InReport> {
+        let began = Instant::now();
+        traced(Operation::SyncIn, Some(id.as_str()), async {
+            let brought = self.sync_in_now(id).await;
+            observe_in(id, &brought, began.elapsed());
+            brought
+        })
+        .await
+    }
+
+    async fn sync_in_now(&self, id: &SessionId) -> Result<InReport> {
         let record = self.record_of(id).await?;
         if !self.is_running(id).await? {
             return Err(Error::new(Code::SessionState, format!("the session {id} is not running"))

@@ -1,17 +1,18 @@
 //! Bringing out what a session wrote: once, or again and again while it runs.
 
-use super::{SessionId, Sessions, launch::blocking, login::Watch, record::Record};
+use super::{SessionId, Sessions, launch::blocking, login::Watch, observed::observe_out, record::Record};
 use crate::{
     backup::{Backups, BeforeSync},
     container::{ArchiveLimits, Refused},
     error_handling::{Code, Error, Result},
+    observability::{Operation, traced},
     sync::{
         Base, Collected, Excluded, HeldChanges, HomeVolume, Host, Layout, Moment, OutReport, Outgoing,
         Source, Step, Vanished, acquire_sync_lock, apply_out, plan_out,
     },
 };
 use chrono::Utc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How often a file that changes while it is looked at is looked at again in one sync.
@@ -67,6 +68,23 @@ impl Sessions {
 
     /// Reads what changed, then applies it under the lock; what changed in between is read again.
     pub(super) async fn bring_out(
+        &self,
+        record: &Record,
+        volume: &mut HomeVolume,
+        moment: Moment,
+        vanished: Vanished,
+    ) -> Result<OutReport> {
+        let began = Instant::now();
+        let session = Some(record.id.as_str());
+        traced(Operation::SyncOut, session, async {
+            let out = self.bring_out_now(record, volume, moment, vanished).await;
+            observe_out(&record.id, &out, began.elapsed());
+            out
+        })
+        .await
+    }
+
+    async fn bring_out_now(
         &self,
         record: &Record,
         volume: &mut HomeVolume,

@@ -4,6 +4,7 @@ use super::{
     Attached, Project, SessionId, Sessions, TerminalSize,
     configuration::{SSH_AGENT_SOCKET, Wishes},
     environment,
+    observed::observe_launch,
     record::{Ownership, Record},
     staging::{Staging, clear_left_views},
 };
@@ -12,6 +13,7 @@ use crate::{
     error_handling::{Code, Error, Result},
     image::{self, LayerCache, SessionUser, StoredImage},
     keychain::{SecretVariables, Sensitive, SessionLogin},
+    observability::{Operation, traced},
     progress::ProgressSink,
     settings::PathMode,
     sync::{Base, Excluded, HomeVolume, InwardPlan, Localhost, News, PathMap, Purpose, acquire_sync_lock},
@@ -22,7 +24,10 @@ use bollard::{
     query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder},
 };
 use chrono::Utc;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 /// What the user asked for.
 #[derive(Debug)]
@@ -71,6 +76,16 @@ impl Sessions {
     /// # Errors
     /// Anything that keeps the session from starting, with its remedy.
     pub async fn launch(&self, launch: Launch, progress: &ProgressSink) -> Result<Attached> {
+        let began = Instant::now();
+        traced(Operation::Launch, None, async {
+            let launched = self.launch_now(launch, progress).await;
+            observe_launch(&launched, began.elapsed());
+            launched
+        })
+        .await
+    }
+
+    async fn launch_now(&self, launch: Launch, progress: &ProgressSink) -> Result<Attached> {
         check_variables(&launch.variables)?;
         let (locations, folder) = (self.locations.clone(), launch.project.clone());
         let project = blocking(move || {
@@ -424,7 +439,9 @@ pub(super) fn check_variables(variables: &[(String, Sensitive<String>)]) -> Resu
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
+    // Another thread is still the same operation.
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work))
         .await
         .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))?
 }

@@ -14,6 +14,7 @@ mod integrity;
 mod launch;
 mod list;
 mod login;
+mod observed;
 mod project;
 mod record;
 mod staging;

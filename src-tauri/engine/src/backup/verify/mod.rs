@@ -6,10 +6,15 @@ mod local;
 
 use super::{
     Backups,
+    observed::observe_verified,
     snapshot::{CopyName, DamagedDocument, SnapshotId},
     state::Verified,
 };
-use crate::{error_handling::Error, error_handling::Result, progress::ProgressSink};
+use crate::{
+    error_handling::{Error, Result},
+    observability::{Operation, traced_blocking},
+    progress::ProgressSink,
+};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -114,10 +119,10 @@ impl Backups {
     ) -> Result<Vec<VerifiedCopy>> {
         let mut verified = Vec::new();
         for copy in CopyName::ALL.into_iter().filter(|copy| copies.contains(copy)) {
-            let verdict = match copy {
+            let verdict = traced_blocking(Operation::Verify, || match copy {
                 CopyName::Local => self.verify_local(depth, heal, now, progress).map(Some),
                 copy => self.verify_elsewhere(copy, depth, heal, now, progress),
-            };
+            });
             let verdict = match verdict {
                 Ok(Some(seen)) if seen.faults.is_empty() => Verdict::Whole(seen),
                 Ok(Some(seen)) if seen.faults.iter().all(|fault| fault.healed.is_some()) => {
@@ -128,7 +133,9 @@ impl Backups {
                 Err(error) => Verdict::Unseen { error },
             };
             self.note_verdict(copy, &verdict, depth, heal, now)?;
-            verified.push(VerifiedCopy { copy, verdict });
+            let one = VerifiedCopy { copy, verdict };
+            observe_verified(&one);
+            verified.push(one);
         }
         Ok(verified)
     }

@@ -1,0 +1,38 @@
+//! What an event costs: with nobody to write it down, and written down.
+#![allow(clippy::unwrap_used, reason = "a step that fails ends the bench")]
+
+use drydock_engine::{
+    observability::{Event, EventName, Observability, log_event},
+    paths::Locations,
+};
+use std::{hint::black_box, time::Instant};
+use tracing_subscriber::{layer::SubscriberExt, registry};
+
+const EVENTS: u32 = 100_000;
+
+fn event(n: u32) -> Event {
+    Event::new(EventName::SyncedOut)
+        .session("proj-ab12cd")
+        .with("created", u64::from(n))
+        .with("updated", 2_u64)
+        .with("seconds", 0.25)
+}
+
+/// Microseconds an event.
+fn each() -> f64 {
+    let began = Instant::now();
+    for n in 0..EVENTS {
+        log_event(black_box(&event(n)));
+    }
+    began.elapsed().as_secs_f64() * 1e6 / f64::from(EVENTS)
+}
+
+fn main() {
+    let home = tempfile::tempdir().unwrap();
+    let locations = Locations::find(Some(home.path())).unwrap();
+    let unheard = tracing::subscriber::with_default(registry(), each);
+    let written = tracing::subscriber::with_default(registry().with(Observability::of(&locations)), each);
+    println!("an event: {unheard:.2} µs unheard, {written:.2} µs written down");
+    let goal = if written - unheard < 5.0 { "met" } else { "NOT met" };
+    println!("goal, less than 5 µs more than unheard: {goal}");
+}

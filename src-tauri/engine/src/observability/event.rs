@@ -1,0 +1,210 @@
+//! Events: what happened, by names that never change.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! names {
+    ($($name:ident = $text:literal, $doc:literal;)*) => {
+        /// What happened. The names never change; new ones are only added.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventName { $(#[doc = $doc] $name,)* }
+
+        impl EventName {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name as it stands in the file.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it means, in one sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $doc,)* }
+            }
+        }
+    };
+}
+
+names! {
+    SessionLaunched = "session.launched", "A session was launched.";
+    SessionFailed = "session.failed", "A session could not be launched.";
+    SessionEnded = "session.ended", "A session ended and its data is on the host.";
+    SyncedIn = "sync.in", "What changed on the host was brought into a session.";
+    SyncedOut = "sync.out", "What a session wrote was brought out.";
+    SyncFailed = "sync.failed", "A sync did not come to its end.";
+    ChangesHeld = "sync.held", "Changes of a session wait for the user.";
+    BackupTaken = "backup.taken", "A snapshot was taken.";
+    BackupFailed = "backup.failed", "No snapshot could be taken.";
+    CopyWritten = "backup.copy.written", "Another copy of the backups was brought up to the local one.";
+    CopyFailed = "backup.copy.failed", "Another copy of the backups could not be written.";
+    BackupVerified = "backup.verified", "A copy of the backups was read back.";
+    DrillDone = "backup.drill", "A snapshot was proven by restoring it.";
+    DamageFound = "data.damaged", "Something of Claude Code's data is damaged.";
+    Recovered = "recovery.done", "What was damaged is back.";
+    RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
+    RecoveryUndone = "recovery.undone", "A recovery was taken back.";
+    ErrorLogged = "error", "An error was met; the error log has the whole of it.";
+    Crashed = "crash", "A part of Drydock stopped by a fault of its own.";
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// As usual.
+    Info,
+    /// Something to look at.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A value of an attribute.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A whole number.
+    Number(u64),
+    /// A measured one.
+    Float(f64),
+    /// A text that was made here, or redacted.
+    Text(String),
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::Number(number as u64)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// One event on its way into the file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    #[serde(rename = "event", serialize_with = "as_text")]
+    name: EventName,
+    level: Level,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    attrs: serde_json::Map<String, serde_json::Value>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
+fn as_text<S: serde::Serializer>(name: &EventName, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name.as_str())
+}
+
+impl Event {
+    /// An event as usual.
+    #[must_use]
+    pub fn new(name: EventName) -> Self {
+        Self { name, level: Level::Info, session: None, code: None, attrs: serde_json::Map::new() }
+    }
+
+    /// It matters so much.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// It is about this session. Else it is about that of the trace in which it happens.
+    #[must_use]
+    pub fn session(mut self, id: &str) -> Self {
+        self.session = Some(id.to_owned());
+        self
+    }
+
+    /// It is an error with this code.
+    #[must_use]
+    pub fn code(mut self, code: crate::error_handling::Code) -> Self {
+        (self.code, self.level) = (Some(code.as_str()), self.level.max(Level::Error));
+        self
+    }
+
+    /// An attribute. Values are numbers, words of Drydock's own, and digests.
+    #[must_use]
+    pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        // Numbers and texts can always be written.
+        if let Ok(value) = serde_json::to_value(value.into()) {
+            self.attrs.insert(key.to_owned(), value);
+        }
+        self
+    }
+}
+
+/// Tells an event.
+pub fn log_event(event: &Event) {
+    if let Ok(payload) = serde_json::to_string(event) {
+        tracing::event!(target: super::layer::EVENTS, tracing::Level::INFO, payload = payload.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Programs and alerts know these names: one that is missing here was renamed.
+    #[test]
+    fn the_names_stay() {
+        let names: Vec<_> = EventName::ALL.iter().map(|name| name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "session.launched",
+                "session.failed",
+                "session.ended",
+                "sync.in",
+                "sync.out",
+                "sync.failed",
+                "sync.held",
+                "backup.taken",
+                "backup.failed",
+                "backup.copy.written",
+                "backup.copy.failed",
+                "backup.verified",
+                "backup.drill",
+                "data.damaged",
+                "recovery.done",
+                "recovery.failed",
+                "recovery.undone",
+                "error",
+                "crash",
+            ]
+        );
+    }
+}

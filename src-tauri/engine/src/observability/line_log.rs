@@ -1,0 +1,264 @@
+//! A file of lines to which several processes append at once: no line tears, and it does not grow for ever.
+//!
+//! Each line is one write at the end of the file, under a lock that all processes take. A full disk or one that
+//! cannot be written stops nothing: what is lost is counted, and told once.
+
+use crate::paths::create_private_dir;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of one file.
+    pub(super) bytes: u64,
+    /// Old files beside it.
+    pub(super) files: u32,
+    /// How old an old file may be.
+    pub(super) age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 10 << 20, files: 5, age: Duration::from_secs(60 * 60 * 24 * 90) }
+    }
+}
+
+/// The longest line. What is longer is cut by whoever makes it.
+pub(super) const LONGEST: usize = 64 << 10;
+
+#[derive(Debug)]
+pub(super) struct LineLog {
+    path: PathBuf,
+    lock: PathBuf,
+    limits: Limits,
+    open: Mutex<Option<Open>>,
+    lost: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    lock: File,
+    inode: u64,
+}
+
+impl LineLog {
+    /// The log at a path, with its lock in a folder of Drydock's. Nothing is made before the first line.
+    pub(super) fn at(path: PathBuf, locks: &Path, limits: Limits) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let lock = locks.join(format!("{}.lock", name.trim_start_matches('.')));
+        Self { path, lock, limits, open: Mutex::new(None), lost: AtomicU64::new(0) }
+    }
+
+    /// Appends a line, which holds no line feed. Never fails: what cannot be written is counted.
+    pub(super) fn append(&self, line: &str) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::with_capacity(line.len() + 1);
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+        if let Err(cause) = self.append_once(&mut open, &bytes) {
+            *open = None;
+            if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+                // The log itself is no place to say so.
+                eprintln!(
+                    "drydock: {} cannot be written, and is without what comes now: {cause}",
+                    self.path.display()
+                );
+            }
+        }
+    }
+
+    /// Lines that could not be written by this process.
+    #[cfg(test)]
+    fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn append_once(&self, open: &mut Option<Open>, line: &[u8]) -> io::Result<()> {
+        let Open { lock, .. } = match open {
+            Some(open) => open,
+            None => open.insert(self.opened()?),
+        };
+        lock.lock()?;
+        let done = self.append_locked(open, line);
+        if let Some(Open { lock, .. }) = open {
+            lock.unlock()?;
+        }
+        done
+    }
+
+    fn append_locked(&self, open: &mut Option<Open>, line: &[u8]) -> io::Result<()> {
+        // Another process may have put it aside.
+        let there = fs::metadata(&self.path).ok();
+        let is_same = |known: &Open| there.as_ref().is_some_and(|data| data.ino() == known.inode);
+        if let Some(known) = open
+            && !is_same(known)
+        {
+            known.file = append_to(&self.path)?;
+            known.inode = known.file.metadata()?.ino();
+        }
+        let length = there.map_or(0, |data| data.len());
+        if length > 0 && length + line.len() as u64 > self.limits.bytes {
+            self.put_aside()?;
+            if let Some(known) = open {
+                known.file = append_to(&self.path)?;
+                known.inode = known.file.metadata()?.ino();
+            }
+        }
+        let Some(Open { file, .. }) = open else { return Err(io::ErrorKind::NotFound.into()) };
+        let before = file.metadata()?.len();
+        file.write_all(line).inspect_err(|_| {
+            // Half a line is worse than none.
+            let _ = file.set_len(before);
+        })
+    }
+
+    fn opened(&self) -> io::Result<Open> {
+        if let Some(folder) = self.lock.parent() {
+            create_private_dir(folder).map_err(io::Error::other)?;
+        }
+        if let Some(folder) = self.path.parent() {
+            create_private_dir(folder).map_err(io::Error::other)?;
+        }
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
+        let file = append_to(&self.path)?;
+        let inode = file.metadata()?.ino();
+        Ok(Open { file, lock, inode })
+    }
+
+    /// The file becomes the first of the old ones; the oldest goes.
+    fn put_aside(&self) -> io::Result<()> {
+        for number in (1..self.limits.files).rev() {
+            let from = numbered(&self.path, number);
+            match fs::rename(&from, numbered(&self.path, number + 1)) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+                _ => {}
+            }
+        }
+        fs::rename(&self.path, numbered(&self.path, 1))?;
+        for number in 1..=self.limits.files {
+            let old = numbered(&self.path, number);
+            let modified = fs::metadata(&old).and_then(|data| data.modified());
+            let is_old =
+                |at: SystemTime| SystemTime::now().duration_since(at).is_ok_and(|age| age > self.limits.age);
+            if modified.is_ok_and(is_old) {
+                let _ = fs::remove_file(old);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files of a log that are there, the oldest first.
+pub(super) fn files_of(path: &Path) -> Vec<PathBuf> {
+    let old = (1..=Limits::default().files).rev().map(|number| numbered(path, number));
+    old.chain([path.to_path_buf()]).filter(|file| file.is_file()).collect()
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeMap, env, process::Command};
+
+    const FOLDER: &str = "DRYDOCK_TEST_LOG_FOLDER";
+    const LINES: usize = 10_000;
+
+    fn log(folder: &Path, bytes: u64) -> LineLog {
+        let limits = Limits { bytes, files: 5, ..Limits::default() };
+        LineLog::at(folder.join(".log.jsonl"), &folder.join("locks"), limits)
+    }
+
+    #[test]
+    #[ignore = "one of the processes that write at once"]
+    fn child_writes() {
+        let Some(folder) = env::var_os(FOLDER).map(PathBuf::from) else { return };
+        let log = log(&folder, 1 << 30);
+        for n in 0..LINES {
+            log.append(&format!(
+                "{{\"pid\":{},\"n\":{n},\"text\":\"{}\"}}",
+                std::process::id(),
+                "x".repeat(n % 200)
+            ));
+        }
+        assert_eq!(log.lost(), 0);
+    }
+
+    #[test]
+    fn eight_processes_write_at_once_and_no_line_tears() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = || {
+            Command::new(env::current_exe().unwrap())
+                .args(["--exact", "observability::line_log::tests::child_writes", "--ignored", "--quiet"])
+                .env(FOLDER, folder.path())
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let children: Vec<_> = (0..8).map(|_| start()).collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        let text = fs::read_to_string(folder.path().join(".log.jsonl")).unwrap();
+        let mut next: BTreeMap<u64, u64> = BTreeMap::new();
+        for line in text.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let expected = next.entry(line["pid"].as_u64().unwrap()).or_default();
+            assert_eq!(line["n"].as_u64().unwrap(), *expected);
+            *expected += 1;
+        }
+        assert_eq!(next.values().copied().collect::<Vec<_>>(), [LINES as u64; 8]);
+    }
+
+    #[test]
+    fn it_is_put_aside_when_it_is_long_and_the_oldest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (log(folder.path(), 1000), log(folder.path(), 1000));
+        for n in 0..400 {
+            (if n % 2 == 0 { &one } else { &other })
+                .append(&format!("{{\"n\":{n},\"text\":\"some words of it\"}}"));
+        }
+        let files = files_of(&folder.path().join(".log.jsonl"));
+        assert_eq!(files.len(), 6);
+        let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        let numbers: Vec<u64> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["n"].as_u64().unwrap())
+            .collect();
+        assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]) && numbers.last() == Some(&399));
+        assert!(files.iter().all(|file| fs::metadata(file).unwrap().len() <= 1000));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_and_stops_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(".log.jsonl")).unwrap();
+        let log = log(folder.path(), 1000);
+        log.append("{}");
+        log.append("{}");
+        assert_eq!(log.lost(), 2);
+        fs::remove_dir(folder.path().join(".log.jsonl")).unwrap();
+        log.append("{\"n\":1}");
+        assert_eq!(fs::read_to_string(folder.path().join(".log.jsonl")).unwrap(), "{\"n\":1}\n");
+    }
+}
