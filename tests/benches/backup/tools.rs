@@ -17,11 +17,20 @@ pub(crate) enum Step {
     Lengthened,
     Verify,
     Restore,
+    /// The same, and flushed to the disk.
+    Flushed,
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::First, Self::Unchanged, Self::Changed, Self::Lengthened, Self::Verify, Self::Restore];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::First,
+        Self::Unchanged,
+        Self::Changed,
+        Self::Lengthened,
+        Self::Verify,
+        Self::Restore,
+        Self::Flushed,
+    ];
 
     pub(crate) fn words(self) -> &'static str {
         match self {
@@ -31,6 +40,7 @@ impl Step {
             Self::Lengthened => "the long one went on",
             Self::Verify => "everything read back",
             Self::Restore => "all restored",
+            Self::Flushed => "... and on the disk",
         }
     }
 }
@@ -136,7 +146,7 @@ fn drydock(step: Step, place: &Place) -> Command {
             vec![OsStr::new("backup"), OsStr::new("now")]
         }
         Step::Verify => ["backup", "verify", "--all"].map(OsStr::new).to_vec(),
-        Step::Restore => {
+        Step::Restore | Step::Flushed => {
             vec![OsStr::new("restore"), OsStr::new("latest"), OsStr::new("--to"), to.as_os_str()]
         }
     };
@@ -156,7 +166,7 @@ fn restic(step: Step, place: &Place) -> Vec<Vec<Command>> {
         Step::First => vec![restic(&["init"]), backup],
         Step::Unchanged | Step::Changed | Step::Lengthened => vec![backup],
         Step::Verify => vec![restic(&["check", "--read-data"])],
-        Step::Restore => {
+        Step::Restore | Step::Flushed => {
             let to = Tool::Restic.restored(place);
             vec![restic(&["restore", "latest", "--target", to.to_str().unwrap()])]
         }
@@ -180,7 +190,7 @@ fn borg(step: Step, place: &Place) -> Vec<Vec<Command>> {
         Step::Changed => vec![create("::changed")],
         Step::Lengthened => vec![create("::newest")],
         Step::Verify => vec![borg(&["check", "--verify-data"], home)],
-        Step::Restore => {
+        Step::Restore | Step::Flushed => {
             let to = Tool::Borg.restored(place);
             fs::create_dir(&to).unwrap();
             vec![borg(&["extract", "::newest"], &to)]
@@ -213,7 +223,7 @@ fn tar(step: Step, place: &Place) -> Vec<Vec<Command>> {
         Step::Changed => archived("changed.tar.zst"),
         Step::Lengthened => archived("newest.tar.zst"),
         Step::Verify => vec![vec![zstd(&["--test"], &newest)]],
-        Step::Restore => {
+        Step::Restore | Step::Flushed => {
             let to = Tool::Tar.restored(place);
             fs::create_dir(&to).unwrap();
             vec![vec![zstd(&["--decompress", "--stdout"], &newest), tar(&["--extract"], &to)]]
