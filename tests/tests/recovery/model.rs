@@ -197,7 +197,9 @@ fn left_lying(home: &Path, damaged: &Files, after: &Files) -> Vec<String> {
     let within = after.iter().map(|(name, _)| name.clone()).filter(|name| is_aid(name));
     let own = [".claude", ".claude.json", ".claude-backups", ".local", ".config", ".cache"];
     let beside = fs::read_dir(home).unwrap().flatten().map(|entry| PathBuf::from(entry.file_name()));
-    let beside = beside.filter(|name| !own.iter().any(|own| Path::new(own) == name));
+    // What happened is on record beside them.
+    let is_record = |name: &Path| name.to_string_lossy().starts_with(".claude-docker-");
+    let beside = beside.filter(|name| !own.iter().any(|own| Path::new(own) == name) && !is_record(name));
     within
         .chain(beside)
         .filter(|name| damaged.get(name).is_none())
