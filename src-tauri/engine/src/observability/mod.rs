@@ -2,7 +2,7 @@
 //!
 //! The engine tells them through `tracing`; a program that installs [`Observability`] as a layer of its subscriber
 //! has them written down, one JSON object a line. Without it nothing is written. What is told holds no prompt, no
-//! code and no secret; a project is told by a digest of its path.
+//! code and no secret. The error log names the files that an error is about; the others hold no path.
 
 mod event;
 mod layer;
