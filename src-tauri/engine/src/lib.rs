@@ -17,6 +17,7 @@
 //! [`container`] (the engine's API), [`image`], [`settings`], [`paths`]. Low modules know nothing of
 //! high ones.
 
+pub mod alerting;
 pub mod backup;
 pub mod claude_home;
 pub mod container;
