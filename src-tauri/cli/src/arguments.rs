@@ -80,8 +80,20 @@ pub(crate) enum Command {
         #[arg(long, default_value = "7d", value_parser = window)]
         since: chrono::TimeDelta,
         /// In the text format of Prometheus
-        #[arg(long)]
+        #[arg(long, conflicts_with = "over_time")]
         prometheus: bool,
+        /// One metric over that time, in so many parts as `--parts` says
+        #[arg(long, value_name = "METRIC", value_parser = metric)]
+        over_time: Option<drydock_engine::observability::MetricName>,
+        /// Parts of the time
+        #[arg(long, default_value_t = 24, requires = "over_time", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        parts: u32,
+    },
+    /// Gather what helps to find a fault into one file, without secrets and names of yours
+    Report {
+        /// The file to write; it must not be there yet
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
     /// Show how long operations took, and what they consisted of
     Traces(Seen),
@@ -432,6 +444,15 @@ pub(crate) enum LevelWord {
     Warn,
     /// Something failed
     Error,
+}
+
+/// The name of a metric.
+fn metric(text: &str) -> Result<drydock_engine::observability::MetricName, String> {
+    use drydock_engine::observability::MetricName;
+    MetricName::ALL.iter().copied().find(|name| name.as_str() == text).ok_or_else(|| {
+        let names: Vec<_> = MetricName::ALL.iter().map(|name| name.as_str()).collect();
+        format!("there is no such metric; there are {}", names.join(", "))
+    })
 }
 
 /// A stretch of time, as people type it.

@@ -6,10 +6,10 @@ mod render;
 mod terminal;
 
 use arguments::{Arguments, Command};
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use drydock_engine::{
     Drydock,
-    error_handling::{Error, Outcome, Result, error_trap_handler, log_error},
+    error_handling::{Error, Outcome, Result, StopSignals, error_trap_handler, log_error},
     observability::Observability,
     paths::Locations,
 };
@@ -29,11 +29,13 @@ fn main() -> ExitCode {
     if let Some(code) = drydock_engine::backup::serve_if_asked() {
         return code;
     }
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        // Help and version come this way as well; clap knows their exit codes.
-        Err(answer) => answer.exit(),
-    };
+    let parsed = Arguments::command().try_get_matches();
+    let (arguments, doing) =
+        match parsed.and_then(|given| Ok((Arguments::from_arg_matches(&given)?, words(&given)))) {
+            Ok(parsed) => parsed,
+            // Help and version come this way as well; clap knows their exit codes.
+            Err(answer) => answer.exit(),
+        };
     start_log(arguments.home.as_deref());
     drydock_engine::keychain::forbid_core_dumps();
     let format = if arguments.json { render::Format::Json } else { render::Format::Human };
@@ -44,42 +46,62 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = match runtime.block_on(run(arguments, format)) {
-        Ok(code) => code,
-        Err(error) => {
-            render::error(&error, format);
-            ExitCode::from(error.outcome().exit_code())
+    let code = runtime.block_on(until_asked_to_stop(async {
+        match run(arguments, format, &doing).await {
+            Ok(code) => code,
+            Err(error) => {
+                render::error(&error, format);
+                ExitCode::from(error.outcome().exit_code())
+            }
         }
-    };
+    }));
     // A thread may still wait for the keyboard; nothing else is left to do.
     runtime.shutdown_background();
     code
 }
 
-async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, Error> {
+/// Does the work to its end, or until a signal asks this process to go: then what is half-made goes first.
+async fn until_asked_to_stop(work: impl Future<Output = ExitCode>) -> ExitCode {
+    let mut signals = match StopSignals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::warn!(%error, "signals end this process at once");
+            return work.await;
+        }
+    };
+    tokio::pin!(work);
+    tokio::select! {
+        code = &mut work => code,
+        asked = signals.asked() => {
+            signals.clear_up(asked).await;
+            ExitCode::from(asked.exit_code())
+        }
+    }
+}
+
+async fn run(arguments: Arguments, format: render::Format, doing: &str) -> Result<ExitCode, Error> {
     if let Command::Completions { shell } = arguments.command {
         commands::completions(shell);
         return Ok(ExitCode::SUCCESS);
     }
     let drydock = Drydock::open(arguments.home.as_deref())?;
     let mut context = Context { drydock, format };
-    let doing = doing();
     let done = commands::dispatch(&mut context, arguments.command).await;
     if let Err(error) = &done {
         // A wrong call is nothing to keep.
         if error.outcome() != Outcome::Usage {
-            log_error(error, &doing);
+            log_error(error, doing);
         }
         commands::recover::after_failure(&context, error).await;
     }
     done
 }
 
-/// The command's words, without what they are about.
-fn doing() -> String {
-    let words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
-    let known = |word: &String| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    words.take_while(known).take(2).collect::<Vec<_>>().join(" ")
+/// The command's words, without what they are about: `backup now`.
+fn words(given: &ArgMatches) -> String {
+    let below = |given: &ArgMatches| given.subcommand().map(|(word, given)| (word.to_owned(), given.clone()));
+    let words = std::iter::successors(below(given), |(_, given)| below(given)).map(|(word, _)| word);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Diagnostics go to standard error, and only what `DRYDOCK_LOG` asks for beyond warnings. What happened, and how

@@ -35,6 +35,7 @@ pub mod observability;
 pub mod paths;
 mod program;
 pub mod progress;
+pub mod report;
 pub mod scheduler;
 pub mod session;
 pub mod settings;

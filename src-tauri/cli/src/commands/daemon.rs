@@ -6,7 +6,7 @@ use crate::{
 };
 use chrono::Utc;
 use drydock_engine::{
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, OwnSignals, Result},
     scheduler::{GuardReport, JobOutcome, JobReport, Scheduler, Told},
 };
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) async fn daemon(context: &Context) -> Result<ExitCode> {
     let scheduler = Scheduler::begin(&context.drydock.locations, Utc::now())?;
+    let _signals = OwnSignals::take();
     let no_signals = |cause| Error::new(Code::Internal, "signals cannot be received").why(cause);
     let mut terminated = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(no_signals)?;

@@ -5,8 +5,10 @@ mod credentials;
 mod daemon;
 mod held;
 mod image;
+mod metrics;
 mod observed;
 pub(crate) mod recover;
+mod report;
 mod restore;
 mod run;
 mod sessions;
@@ -39,7 +41,11 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Recover(wanted) => recover::recover(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
         Command::Events(wanted) => observed::events(context, wanted).await,
-        Command::Metrics { since, prometheus } => observed::metrics(context, since, prometheus).await,
+        Command::Metrics { since, over_time: Some(metric), parts, .. } => {
+            metrics::over_time(context, metric, since, parts).await
+        }
+        Command::Metrics { since, prometheus, .. } => metrics::metrics(context, since, prometheus).await,
+        Command::Report { to } => report::report(context, to).await,
         Command::Traces(wanted) => observed::traces(context, &wanted),
         Command::Errors(wanted) => observed::errors(context, &wanted),
         Command::Image(wanted) => image::image(context, wanted).await,

@@ -3,18 +3,18 @@
 use crate::{
     Context,
     arguments::{LevelWord, Seen},
-    render::{self, Format, ago, bytes},
+    render::{self, Format, ago},
 };
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use drydock_engine::{
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, OwnSignals, Result},
     observability::{
-        EventLine, Files, Filter, Follow, Level, Metrics, SpanLine, Wait, collect_metrics, read_errors,
-        read_events, read_spans,
+        EventLine, Files, Filter, Follow, Level, Observability, SpanLine, Wait, read_errors, read_events,
+        read_spans,
     },
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 /// Between two looks at a file that is followed.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -28,6 +28,7 @@ pub(super) async fn events(context: &Context, wanted: Seen) -> Result<ExitCode> 
     if !wanted.follow {
         return Ok(ExitCode::SUCCESS);
     }
+    let _signals = OwnSignals::take();
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
     loop {
@@ -110,59 +111,13 @@ fn explained(error: &EventLine) -> String {
     lines
 }
 
-pub(super) async fn metrics(context: &Context, window: TimeDelta, prometheus: bool) -> Result<ExitCode> {
-    let (locations, settings) = (context.drydock.locations.clone(), context.drydock.settings.clone());
-    let metrics =
-        tokio::task::spawn_blocking(move || collect_metrics(&locations, &settings, window, Utc::now()))
-            .await
-            .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))?;
-    if prometheus {
-        print!("{}", metrics.prometheus());
-        render::flush();
-        return Ok(ExitCode::SUCCESS);
-    }
-    render::answer(context.format, &metrics, || table(&metrics));
-    Ok(ExitCode::SUCCESS)
-}
-
-fn table(metrics: &Metrics) -> String {
-    let labels = |attrs: &BTreeMap<String, String>| {
-        attrs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
-    };
-    let value = |unit: &str, value: f64| match unit {
-        "s" => format!("{value:.2} s"),
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // for a person's eyes
-        "By" => bytes(value.max(0.0) as u64),
-        _ => format!("{value}"),
-    };
-    let measured = metrics.series.iter().map(|series| {
-        let figures = match &series.quantiles {
-            Some(quantiles) => format!(
-                "{} times; half within {}, 95 of 100 within {}",
-                quantiles.count,
-                value(&series.unit, quantiles.p50),
-                value(&series.unit, quantiles.p95)
-            ),
-            None => value(&series.unit, series.total),
-        };
-        vec![series.name.clone(), labels(&series.attrs), figures]
-    });
-    let now = metrics
-        .now
-        .iter()
-        .map(|gauge| vec![gauge.name.to_owned(), labels(&gauge.attrs), value(gauge.unit, gauge.value)]);
-    let mut rows = measured.chain(now).peekable();
-    if rows.peek().is_none() {
-        return "nothing was measured yet\n".to_owned();
-    }
-    render::table(&["METRIC", "OF", "VALUE"], rows)
-}
-
 pub(super) fn traces(context: &Context, wanted: &Seen) -> Result<ExitCode> {
     if wanted.follow || wanted.level.is_some() {
         return Err(Error::new(Code::Usage, "traces have no level and cannot be followed")
             .remedy("drydock traces --since 2h"));
     }
+    // One whose process ended in its middle is seen as well.
+    Observability::of(&context.drydock.locations).close_aborted();
     let spans = read_spans(&Files::of(&context.drydock.locations), &filter(wanted));
     render::answer(context.format, &spans, || {
         if wanted.trace.is_some() { waterfall(&spans) } else { overview(&spans) }

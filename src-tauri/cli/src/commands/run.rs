@@ -8,7 +8,7 @@ use crate::{
     terminal::{self, Conversation},
 };
 use drydock_engine::{
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, OwnSignals, Result},
     keychain::{KEY_VARIABLES, Sensitive, WAYS},
     session::{Attached, Ended, Finished, Joining, Launch, MissingImage, Sessions, TERMINAL_VARIABLES},
     settings::LoginMode,
@@ -72,6 +72,8 @@ async fn converse(
     interactive: bool,
 ) -> Result<ExitCode> {
     let id = attached.id.clone();
+    // They are the session's, and what it wrote comes out before this process goes.
+    let _signals = OwnSignals::take();
     let conversation = if interactive { Conversation::Terminal } else { Conversation::Pipe };
     let left = terminal::converse(sessions, &mut attached, conversation).await?;
     let ended = if left == terminal::Left::Deserted { Ended::Detached } else { sessions.ended(&id).await? };

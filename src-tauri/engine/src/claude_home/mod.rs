@@ -7,6 +7,7 @@ mod locks;
 mod merge;
 mod project_dir;
 mod transcript;
+mod usage;
 
 pub use classes::{CLASSES, Class, Inward, Outward, Row, class_of, skipped_folders};
 pub(crate) use classes::{Patterns, matches_pattern};
@@ -19,6 +20,7 @@ pub use project_dir::project_dir_name;
 pub(crate) use project_dir::{recorded_cwd, session_of};
 
 pub(crate) use transcript::{Merge, compare, fork_id, rewrite_session_id};
+pub(crate) use usage::{Tokens, Usage};
 
 /// The variables that carry a key or a token to Claude Code, in its own order of precedence.
 pub const KEY_VARIABLES: &[&str] = &["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];

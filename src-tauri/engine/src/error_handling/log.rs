@@ -10,7 +10,6 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     panic::PanicHookInfo,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 /// How much an error matters.
@@ -71,34 +70,6 @@ fn write(error: &Error, doing: &str, severity: Severity) {
     record_metric(&Metric::count(MetricName::Errors, 1).with("code", error.code().as_str()));
 }
 
-/// What has to go when this process ends in the middle: folders that hold half-made files.
-static HALF_MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-
-/// A folder that goes when this process is ended in the middle. What a killed process leaves goes with the next.
-#[derive(Debug)]
-pub(crate) struct HalfMade(PathBuf);
-
-impl HalfMade {
-    pub(crate) fn folder(path: &Path) -> Self {
-        HALF_MADE.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
-        Self(path.to_path_buf())
-    }
-}
-
-impl Drop for HalfMade {
-    fn drop(&mut self) {
-        HALF_MADE.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.0);
-    }
-}
-
-/// Removes what is half-made. Locks are the kernel's, and go with the process.
-pub fn cleanup_on_error() {
-    let folders = std::mem::take(&mut *HALF_MADE.lock().unwrap_or_else(PoisonError::into_inner));
-    for folder in folders {
-        let _ = fs::remove_dir_all(folder);
-    }
-}
-
 /// Has faults of Drydock's own written down: where, with a backtrace, in a file of `crashes` that the user can read
 /// before anybody else does, and as an event. Nothing of it is sent.
 pub fn error_trap_handler(crashes: PathBuf) {
@@ -147,18 +118,6 @@ fn write_report(folder: &Path, report: &str) -> std::io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_half_made_goes_and_what_was_finished_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let (half, done) = (folder.path().join("half"), folder.path().join("done"));
-        fs::create_dir(&half).unwrap();
-        fs::create_dir(&done).unwrap();
-        let _half = HalfMade::folder(&half);
-        drop(HalfMade::folder(&done));
-        cleanup_on_error();
-        assert!(!half.exists() && done.exists());
-    }
 
     #[test]
     fn a_failed_recovery_leads_to_no_other() {

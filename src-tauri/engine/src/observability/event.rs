@@ -47,6 +47,8 @@ names! {
     RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
     ErrorLogged = "error", "An error was met; the error log has the whole of it.";
+    Aborted = "operation.aborted", "The process of an operation ended in the middle of it.";
+    Stopped = "process.stopped", "A process was asked to go in the middle of its work.";
     Crashed = "crash", "A part of Drydock stopped by a fault of its own.";
 }
 
@@ -203,6 +205,8 @@ mod tests {
                 "recovery.failed",
                 "recovery.undone",
                 "error",
+                "operation.aborted",
+                "process.stopped",
                 "crash",
             ]
         );

@@ -1,7 +1,8 @@
 //! The layer of a program's subscriber that writes events, metrics and traces down.
 
 use super::{
-    Files, SCHEMA,
+    Event, EventName, Files, Level, SCHEMA,
+    begun::{Begun, OpenOperations},
     line_log::{LONGEST, Limits, LineLog},
     otlp::{self, FinishedSpan},
     redact::redacted,
@@ -12,7 +13,7 @@ use serde_json::{Map, Value};
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, Once, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 use tracing::{
@@ -42,6 +43,8 @@ pub struct Observability {
     traces: PathBuf,
     locks: PathBuf,
     today: Mutex<Option<(String, LineLog)>>,
+    open: OpenOperations,
+    looked: Once,
 }
 
 impl Observability {
@@ -58,6 +61,8 @@ impl Observability {
             errors: log(files.errors),
             traces: files.traces,
             today: Mutex::new(None),
+            open: OpenOperations::at(locks.join("open")),
+            looked: Once::new(),
             locks,
         }
     }
@@ -88,17 +93,30 @@ impl Observability {
         log.append(&fitting(line, &self.home));
     }
 
-    fn write_span(&self, known: Known) {
-        let finished = FinishedSpan {
-            trace: known.trace,
-            span: known.span,
-            parent: known.parent,
-            name: known.name,
-            session: known.session,
-            began: known.began,
-            ended: now_ns(),
-            code: known.code,
-        };
+    /// Writes down, as aborted, the operations of processes that ended in the middle of them. It happens by itself
+    /// before the first operation of a process.
+    pub fn close_aborted(&self) {
+        for span in self.open.take_aborted() {
+            if span.parent.is_none() {
+                let event = Event::new(EventName::Aborted).level(Level::Warn).with("name", span.name.clone());
+                let known = Known {
+                    trace: span.trace.clone(),
+                    span: span.span.clone(),
+                    parent: None,
+                    name: span.name.clone(),
+                    session: span.session.clone(),
+                    began: span.began,
+                    code: None,
+                };
+                if let Ok(payload) = serde_json::to_string(&event) {
+                    self.write_line(&self.events, &payload, Some(&known));
+                }
+            }
+            self.write_span(&span);
+        }
+    }
+
+    fn write_span(&self, finished: &FinishedSpan) {
         let day = Utc::now().format("%Y%m%d").to_string();
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         if today.as_ref().is_none_or(|(known, _)| *known != day) {
@@ -106,7 +124,7 @@ impl Observability {
             *today = Some((day, LineLog::at(path, &self.locks, Limits::default())));
         }
         if let Some((_, log)) = &*today {
-            log.append(&otlp::line(&finished));
+            log.append(&otlp::line(finished));
         }
     }
 }
@@ -157,6 +175,34 @@ struct Known {
     code: Option<String>,
 }
 
+impl Known {
+    fn begun(&self) -> Begun {
+        Begun {
+            trace: self.trace.clone(),
+            span: self.span.clone(),
+            parent: self.parent.clone(),
+            name: self.name.clone(),
+            session: self.session.clone(),
+            began: self.began,
+            pid: std::process::id(),
+        }
+    }
+
+    fn finished(self) -> FinishedSpan {
+        FinishedSpan {
+            trace: self.trace,
+            span: self.span,
+            parent: self.parent,
+            name: self.name,
+            session: self.session,
+            began: self.began,
+            ended: now_ns(),
+            code: self.code,
+            pid: std::process::id(),
+        }
+    }
+}
+
 impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Observability {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
@@ -173,7 +219,7 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Observability {
             ),
         };
         let session = fields.take("session").or_else(|| above.and_then(|above| above.session));
-        span.extensions_mut().insert(Known {
+        let known = Known {
             trace,
             span: random[..16].to_owned(),
             parent,
@@ -181,7 +227,10 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Observability {
             session,
             began: now_ns(),
             code: None,
-        });
+        };
+        self.looked.call_once(|| self.close_aborted());
+        self.open.begin(&known.begun());
+        span.extensions_mut().insert(known);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
@@ -211,7 +260,8 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Observability {
         let Some(span) = context.span(&id) else { return };
         let known = span.extensions_mut().remove::<Known>();
         if let Some(known) = known {
-            self.write_span(known);
+            self.open.end(&known.span);
+            self.write_span(&known.finished());
         }
     }
 }

@@ -54,6 +54,11 @@ pub enum Kind {
 metrics! {
     Launches = "session.launches", Counter, "1", "Launches, by outcome.";
     LaunchSeconds = "session.launch.duration", Sample, "s", "Seconds from the command to a session that runs.";
+    SessionSeconds = "session.duration", Sample, "s", "Seconds from a session's launch to its end, by how it ended.";
+    SessionTokens = "session.tokens", Counter, "{token}", "Tokens that sessions used, by kind and model.";
+    SessionCost = "session.cost", Counter, "USD", "What sessions cost, as Claude Code counts it.";
+    SessionMemory = "session.memory", Sample, "By", "Memory of a running session, without the page cache.";
+    SessionProcessor = "session.processor", Counter, "s", "Processor seconds of sessions.";
     SyncSeconds = "sync.duration", Sample, "s", "Seconds of a sync, by direction.";
     SyncFiles = "sync.files", Counter, "1", "Files that a sync changed, by direction.";
     SyncConflicts = "sync.conflicts", Counter, "1", "Conversations that went on on both sides.";
@@ -75,6 +80,8 @@ pub struct Metric {
     kind: Kind,
     unit: &'static str,
     value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
     attrs: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -87,8 +94,16 @@ impl Metric {
             kind: name.kind(),
             unit: name.unit(),
             value,
+            session: None,
             attrs: serde_json::Map::new(),
         }
+    }
+
+    /// It is about this session. Else it is about that of the trace in which it is measured.
+    #[must_use]
+    pub fn session(mut self, id: &str) -> Self {
+        self.session = Some(id.to_owned());
+        self
     }
 
     /// So many.

@@ -4,7 +4,10 @@
 //! has them written down, one JSON object a line. Without it nothing is written. What is told holds no prompt, no
 //! code and no secret. The error log names the files that an error is about; the others hold no path.
 
+mod begun;
 mod event;
+mod gauges;
+mod history;
 mod layer;
 mod line_log;
 mod metric;
@@ -15,6 +18,8 @@ mod summary;
 mod trace;
 
 pub use event::{Event, EventName, Level, Value, log_event};
+pub use gauges::Gauge;
+pub use history::{MOST_PARTS, Part, history};
 pub(crate) use layer::ERRORS;
 pub use layer::Observability;
 pub use metric::{Kind, Metric, MetricName, record_metric};

@@ -18,6 +18,8 @@ pub(super) struct FinishedSpan {
     pub(super) ended: u64,
     /// The code of the error, where it failed.
     pub(super) code: Option<String>,
+    /// The process that did it.
+    pub(super) pid: u32,
 }
 
 /// `Status.code` of OTLP.
@@ -52,7 +54,7 @@ pub(super) fn line(span: &FinishedSpan) -> String {
             "resource": { "attributes": [
                 text("service.name", "drydock"),
                 text("service.version", crate::VERSION),
-                json!({ "key": "process.pid", "value": { "intValue": std::process::id().to_string() } }),
+                json!({ "key": "process.pid", "value": { "intValue": span.pid.to_string() } }),
             ] },
             "scopeSpans": [{ "scope": { "name": "drydock", "version": crate::VERSION }, "spans": [written] }],
         }]

@@ -1,11 +1,11 @@
 //! What the metrics of a while come to, for people and for Prometheus.
 
-use super::{Files, MetricLine, read_metrics};
-use crate::{
-    backup::{Backups, CopyName},
-    paths::Locations,
-    settings::Settings,
+use super::{
+    Files, MetricLine,
+    gauges::{Gauge, gauges},
+    read_metrics,
 };
+use crate::{paths::Locations, settings::Settings};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
@@ -57,19 +57,6 @@ pub struct Series {
     pub quantiles: Option<Quantiles>,
 }
 
-/// How things stand now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Gauge {
-    /// Its name.
-    pub name: &'static str,
-    /// Its unit.
-    pub unit: &'static str,
-    /// Its attributes.
-    pub attrs: BTreeMap<String, String>,
-    /// The value.
-    pub value: f64,
-}
-
 /// What was measured, and how things stand.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metrics {
@@ -118,27 +105,6 @@ fn series(lines: Vec<MetricLine>) -> Vec<Series> {
         Series { name, unit, attrs, total, quantiles }
     };
     found.into_iter().map(series).collect()
-}
-
-#[allow(clippy::cast_precision_loss)] // for a person's eyes
-fn gauges(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec<Gauge> {
-    let mut gauges = Vec::new();
-    let mut add = |name, unit, copy: CopyName, value: f64| {
-        let attrs = BTreeMap::from([("copy".to_owned(), copy.word().to_owned())]);
-        gauges.push(Gauge { name, unit, attrs, value });
-    };
-    if let Ok(status) = Backups::of(locations, settings).status() {
-        for copy in status.copies.into_iter().filter(|copy| copy.set_up) {
-            if let Some(as_of) = copy.as_of {
-                add("backup.age", "s", copy.copy, (now - as_of).num_seconds() as f64);
-            }
-            add("backup.size", "By", copy.copy, copy.bytes as f64);
-            if let Some(drill) = copy.drill {
-                add("backup.drill.last", "s", copy.copy, drill.seconds);
-            }
-        }
-    }
-    gauges
 }
 
 impl Metrics {

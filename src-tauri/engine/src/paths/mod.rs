@@ -1,5 +1,9 @@
 //! Where everything is: Claude Code's data, Drydock's own, and the lock.
 
+mod disk_space;
+
+pub use disk_space::Disk;
+
 use crate::error_handling::{Code, Error, IoContext, Result};
 use drydock_inside::{Staged, disk};
 use std::{

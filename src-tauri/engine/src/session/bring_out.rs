@@ -1,6 +1,9 @@
 //! Bringing out what a session wrote: once, or again and again while it runs.
 
-use super::{SessionId, Sessions, launch::blocking, login::Watch, observed::observe_out, record::Record};
+use super::{
+    SessionId, Sessions, launch::blocking, login::Watch, observed::observe_out, record::Record,
+    resources::Measured, usage::note_conversations,
+};
 use crate::{
     backup::{Backups, BeforeSync},
     container::{ArchiveLimits, Refused},
@@ -152,7 +155,9 @@ impl Sessions {
                 vanished,
                 now: Utc::now(),
             };
-            apply_out(&host, &outgoing, &mut base, &collected)
+            let out = apply_out(&host, &outgoing, &mut base, &collected)?;
+            note_conversations(&sessions.locations, &record, &out)?;
+            Ok(out)
         })
         .await;
         drop(lock);
@@ -190,13 +195,14 @@ impl Sessions {
         interval: Duration,
         mut stopped: oneshot::Receiver<()>,
     ) -> Option<HomeVolume> {
-        let (mut volume, mut watch) = (None, Watch::default());
+        let (mut volume, mut watch, mut measured) = (None, Watch::default(), Measured::default());
         loop {
             tokio::select! {
                 // A dropped sender is a process that no longer looks after the session.
                 _ = &mut stopped => return volume,
                 () = tokio::time::sleep(interval) => {}
             }
+            self.measure(&record.id, &mut measured).await;
             if let Err(error) = self.bring_out_once(record, &mut volume, &mut watch).await {
                 tracing::warn!(session = %record.id, code = %error.code(), %error, "a sync out failed; the next one tries again");
                 if let Some(broken) = volume.take() {

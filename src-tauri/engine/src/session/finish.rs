@@ -4,14 +4,16 @@ use super::{
     Attached, SessionId, SessionState, Sessions, TerminalSize,
     launch::{Joining, blocking, check_variables},
     list::Mark,
+    observed::observe_end,
     record::{Ownership, Record},
+    usage::tell_usage,
 };
 use crate::{
     container::{Refusal, engine_error},
     error_handling::{Code, Error, Result},
     image::entry,
     keychain::{Notice, Offered},
-    sync::{HomeVolume, Moment, OutReport, Vanished, Waiting},
+    sync::{HomeVolume, Layout, Moment, OutReport, Vanished, Waiting},
 };
 use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
 use bytes::Bytes;
@@ -154,19 +156,24 @@ impl Sessions {
             self.clear_away(&record.id).await?;
             return Err(error);
         }
-        let (out, offered) = self.bring_out_last(record, open, vanished).await.map_err(|error| {
-            error.remedy(format!(
-                "the data is safe in the session; when that is mended: drydock sync out {}",
-                record.id
-            ))
-        })?;
+        let LastOut { out, offered, state } =
+            self.bring_out_last(record, open, vanished).await.map_err(|error| {
+                error.remedy(format!(
+                    "the data is safe in the session; when that is mended: drydock sync out {}",
+                    record.id
+                ))
+            })?;
         refuse_data_left(&record.id, &out)?;
         let login = self.take_login_back(record, offered).await?;
+        self.tell_usage(record, state).await;
         let interrupted =
             exit.as_ref().is_some_and(Exit::is_interruption) && !record.stop_asked && record.terminal;
         let mut finished = FinishedSession { login, ..FinishedSession::done(record.id.clone(), exit, out) };
         if interrupted {
             finished.state = Finished::Interrupted;
+        }
+        observe_end(record, &finished);
+        if interrupted {
             self.mark(&record.id, Mark::Out).await?;
         } else {
             self.mark(&record.id, Mark::Done).await?;
@@ -189,7 +196,7 @@ impl Sessions {
         record: &Record,
         open: Option<HomeVolume>,
         vanished: Vanished,
-    ) -> Result<(OutReport, Offered)> {
+    ) -> Result<LastOut> {
         let mut volume = match open {
             Some(open) => open,
             None => self.open_volume(record).await?,
@@ -200,6 +207,7 @@ impl Sessions {
             Err(_) => Ok(()),
         };
         let offered = self.offered(record, &mut volume).await;
+        let state = self.claude_state(&mut volume).await;
         volume.close().await?;
         let mut out = out?;
         verified?;
@@ -207,7 +215,23 @@ impl Sessions {
         let (held, id) = (self.held(), record.id.clone());
         let waiting = blocking(move || held.waiting(Utc::now())).await?;
         out.held = waiting.iter().filter(|held| held.session == id.as_str()).map(Waiting::of).collect();
-        Ok((out, offered?))
+        Ok(LastOut { out, offered: offered?, state })
+    }
+
+    /// The session's `.claude.json`, for the figures in it.
+    async fn claude_state(&self, volume: &mut HomeVolume) -> Option<Vec<u8>> {
+        let layout = Layout::of(&self.locations).ok()?;
+        let read = volume.read_small(layout.state()).await;
+        read.inspect_err(|error| tracing::warn!(%error, "what a session cost cannot be told")).ok()?
+    }
+
+    /// Figures are worth no failure: the data is out.
+    async fn tell_usage(&self, record: &Record, state: Option<Vec<u8>>) {
+        let (locations, told) = (self.locations.clone(), record.clone());
+        let done = blocking(move || tell_usage(&locations, &told, state.as_deref())).await;
+        if let Err(error) = done {
+            tracing::warn!(session = %record.id, %error, "what a session used cannot be told");
+        }
     }
 
     /// Why Claude Code never started: the session's first program says so, or did not run at all.
@@ -318,7 +342,8 @@ impl Sessions {
     }
 
     async fn bring_out_all(&self, record: &Record) -> Result<OutReport> {
-        let (out, offered) = self.bring_out_last(record, None, Vanished::Stop).await?;
+        let LastOut { out, offered, state } = self.bring_out_last(record, None, Vanished::Stop).await?;
+        self.tell_usage(record, state).await;
         refuse_data_left(&record.id, &out)?;
         self.take_login_back(record, offered).await?;
         Ok(out)
@@ -377,6 +402,14 @@ impl Sessions {
                 .map_err(|cause| engine_error("give the session's output", cause))
         }))
     }
+}
+
+/// What the last sync out of a session found.
+struct LastOut {
+    out: OutReport,
+    offered: Offered,
+    /// Its `.claude.json`.
+    state: Option<Vec<u8>>,
 }
 
 /// A session is not removed with data in it that was refused: only the user can say that it may go.

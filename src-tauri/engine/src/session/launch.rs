@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     container::{engine_error, is_not_found},
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, HalfMade, Result},
     image::{self, LayerCache, SessionUser, StoredImage},
     keychain::{SecretVariables, Sensitive, SessionLogin},
     observability::{Operation, traced},
@@ -111,17 +111,27 @@ impl Sessions {
         };
         let ownership = Ownership::take(&self.locations, &record.id)?
             .ok_or_else(|| Error::new(Code::Internal, "a new session's name is taken"))?;
+        let (sessions, id) = (self.clone(), record.id.clone());
+        let _half_made = HalfMade::cleared_by(move || async move {
+            if let Err(left) = sessions.take_back(&id).await {
+                tracing::warn!(session = %id, error = %left, "the record of a launch is left");
+            }
+        });
         match self.start(&record, &launch, keys, ownership).await {
             Ok(attached) => Ok(attached),
             Err(error) => {
-                // Only copies of the host's data are inside so far.
-                if let Err(left) = self.remove_parts(&record.id).await {
-                    tracing::warn!(session = %record.id, error = %left, "parts of a failed launch are left");
-                }
-                Record::forget(&self.locations, &record.id)?;
+                self.take_back(&record.id).await?;
                 Err(error)
             }
         }
+    }
+
+    /// Removes what there is of a session that never started: only copies of the host's data are inside.
+    async fn take_back(&self, id: &SessionId) -> Result<()> {
+        if let Err(left) = self.remove_parts(id).await {
+            tracing::warn!(session = %id, error = %left, "parts of a failed launch are left");
+        }
+        Record::forget(&self.locations, id)
     }
 
     /// Where a session of this project has the host's folders.

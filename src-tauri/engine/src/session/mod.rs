@@ -17,8 +17,10 @@ mod login;
 mod observed;
 mod project;
 mod record;
+mod resources;
 mod staging;
 mod sync_status;
+mod usage;
 
 pub use attached::{Attached, Ended, Output, TerminalSize};
 pub use bring_in::InReport;

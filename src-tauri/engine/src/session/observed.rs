@@ -1,11 +1,12 @@
 //! What is told of launches and syncs: counts, times and codes, no names of files and nothing of their content.
 
-use super::{Attached, InReport, SessionId};
+use super::{Attached, Finished, FinishedSession, InReport, SessionId, record::Record};
 use crate::{
     error_handling::{Error, Result},
     observability::{Event, EventName, Level, Metric, MetricName, log_event, record_metric},
     sync::OutReport,
 };
+use chrono::Utc;
 use std::time::Duration;
 
 pub(super) fn observe_launch(launched: &Result<Attached>, took: Duration) {
@@ -62,6 +63,24 @@ pub(super) fn observe_out(id: &SessionId, out: &Result<OutReport>, took: Duratio
     if !report.forks.is_empty() {
         record_metric(&Metric::count(MetricName::SyncConflicts, report.forks.len()));
     }
+}
+
+/// Its data is on the host. What Claude Code's own exit code means is left to who reads it.
+pub(super) fn observe_end(record: &Record, finished: &FinishedSession) {
+    let seconds = (Utc::now() - record.created).to_std().unwrap_or_default().as_secs_f64();
+    let outcome = match finished.state {
+        _ if finished.out_of_memory => "out-of-memory",
+        Finished::Interrupted => "interrupted",
+        Finished::Done => "done",
+    };
+    let event = Event::new(EventName::SessionEnded).session(record.id.as_str());
+    let mut event = event.with("outcome", outcome).with("seconds", seconds);
+    if let Some(code) = finished.exit_code.and_then(|code| u64::try_from(code).ok()) {
+        event = event.with("exit_code", code);
+    }
+    log_event(&if outcome == "done" { event } else { event.level(Level::Warn) });
+    let metric = Metric::new(MetricName::SessionSeconds, seconds).session(record.id.as_str());
+    record_metric(&metric.with("outcome", outcome));
 }
 
 fn synced(direction: &'static str, files: usize, took: Duration) {

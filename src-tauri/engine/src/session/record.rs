@@ -140,13 +140,13 @@ impl Record {
     }
 }
 
-fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<()> {
+pub(super) fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec_pretty(value)
         .map_err(|cause| Error::new(Code::Internal, "a record cannot be written").why(cause))?;
     write_private(&dir.join(name), &text)
 }
 
-fn read<T: for<'a> Deserialize<'a>>(file: &Path) -> Result<Option<T>> {
+pub(super) fn read<T: for<'a> Deserialize<'a>>(file: &Path) -> Result<Option<T>> {
     match fs::read(file) {
         Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|cause| {
             Error::new(Code::Internal, format!("Drydock's record {} is damaged", file.display())).why(cause)

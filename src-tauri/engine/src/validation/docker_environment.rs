@@ -1,6 +1,7 @@
 //! Whether the container engine can run sessions.
 
-use super::{Check, Standing, doctor::free_bytes};
+use super::{Check, Standing};
+use crate::paths::Disk;
 use crate::{
     container::{ContainerEngine, EngineKind},
     image::current_image,
@@ -94,7 +95,7 @@ async fn disk(engine: &ContainerEngine) -> Option<Check> {
         return None;
     }
     let root = engine.api().info().await.ok()?.docker_root_dir?;
-    Some(free_space(free_bytes(Path::new(&root)).ok()?))
+    Some(free_space(Disk::of(Path::new(&root)).ok()?.free))
 }
 
 fn free_space(free: u64) -> Check {

@@ -5,7 +5,7 @@ use crate::{
     backup::Backups,
     error_handling::Code,
     keychain::{KEY_VARIABLES, Sensitive, check_login, contests, extract_keychain_credentials},
-    paths::Locations,
+    paths::{Disk, Locations},
     settings::{LoginMode, Settings},
 };
 use chrono::Utc;
@@ -66,7 +66,7 @@ pub async fn examine(locations: &Locations, settings: &Settings) -> Vec<Check> {
 
 fn disk(home: &Path) -> Check {
     const LOW: u64 = 2 << 30;
-    match free_bytes(home) {
+    match Disk::of(home).map(|disk| disk.free) {
         Ok(free) if free < LOW => Check::other(
             "disk",
             Standing::Attention,
@@ -78,11 +78,6 @@ fn disk(home: &Path) -> Check {
             Check::other("disk", Standing::Attention, format!("free space is unknown: {cause}"), "df -h")
         }
     }
-}
-
-pub(super) fn free_bytes(path: &Path) -> std::io::Result<u64> {
-    let found = rustix::fs::statvfs(path)?;
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 #[allow(clippy::cast_precision_loss)] // for a person's eyes

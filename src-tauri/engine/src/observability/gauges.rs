@@ -1,0 +1,95 @@
+//! How things stand now, as figures.
+
+use crate::{
+    backup::{BackupStatus, Backups, BeforeSync},
+    paths::{Disk, Locations},
+    settings::Settings,
+    sync::HeldChanges,
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// How something stands now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gauge {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Its attributes.
+    pub attrs: BTreeMap<String, String>,
+    /// The value.
+    pub value: f64,
+}
+
+impl Gauge {
+    fn new(name: &'static str, unit: &'static str, value: f64) -> Self {
+        Self { name, unit, attrs: BTreeMap::new(), value }
+    }
+
+    fn of(mut self, key: &str, word: &str) -> Self {
+        self.attrs.insert(key.to_owned(), word.to_owned());
+        self
+    }
+}
+
+/// All that can be told. What cannot be told is left out: no figure is better than a wrong one.
+pub(super) fn gauges(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec<Gauge> {
+    let mut gauges = Vec::new();
+    let backups = Backups::of(locations, settings);
+    if let Ok(status) = backups.status() {
+        gauges.extend(of_backups(&status, now));
+    }
+    if let Ok(waiting) = HeldChanges::of(locations, BeforeSync::Snapshot(Box::new(backups))).waiting(now) {
+        gauges.push(Gauge::new("sync.held.waiting", "1", count(waiting.len() as u64)));
+    }
+    gauges.extend(of_disks(locations, settings));
+    gauges
+}
+
+fn of_backups(status: &BackupStatus, now: DateTime<Utc>) -> Vec<Gauge> {
+    let mut gauges = Vec::new();
+    for copy in status.copies.iter().filter(|copy| copy.set_up) {
+        let mut add =
+            |name, unit, value| gauges.push(Gauge::new(name, unit, value).of("copy", copy.copy.word()));
+        if let Some(as_of) = copy.as_of {
+            add("backup.age", "s", seconds(now - as_of));
+        }
+        if let Some(verified) = &copy.verified {
+            add("backup.verified.age", "s", seconds(now - verified.at));
+        }
+        add("backup.size", "By", count(copy.bytes));
+        if let Some(drill) = &copy.drill {
+            add("backup.drill.last", "s", drill.seconds);
+        }
+    }
+    // What would be lost now is younger than the newest copy.
+    let newest = status.copies.iter().filter_map(|copy| copy.as_of).max();
+    gauges.extend(newest.map(|as_of| Gauge::new("recovery.point", "s", seconds(now - as_of))));
+    let proven = status.copies.iter().filter_map(|copy| copy.drill.as_ref()).max_by_key(|drill| drill.at);
+    gauges.extend(proven.map(|drill| Gauge::new("recovery.time", "s", drill.seconds)));
+    gauges
+}
+
+fn of_disks(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
+    let external = settings.external_copy(&locations.home);
+    let places: [(&str, Option<PathBuf>); 2] =
+        [("home", Some(locations.home.clone())), ("external", external)];
+    let mut gauges = Vec::new();
+    for (place, path) in places {
+        let Some(disk) = path.and_then(|path| Disk::of(&path).ok()) else { continue };
+        gauges.push(Gauge::new("disk.free", "By", count(disk.free)).of("place", place));
+        gauges.push(Gauge::new("disk.used", "1", disk.used()).of("place", place));
+    }
+    gauges
+}
+
+fn seconds(age: chrono::TimeDelta) -> f64 {
+    age.to_std().unwrap_or_default().as_secs_f64()
+}
+
+#[allow(clippy::cast_precision_loss)] // for a person's eyes
+fn count(number: u64) -> f64 {
+    number as f64
+}
