@@ -1,8 +1,10 @@
-//! What an event costs: with nobody to write it down, and written down.
+//! What an event costs, and all that a sync tells: with nobody to write it down, and written down.
 #![allow(clippy::unwrap_used, reason = "a step that fails ends the bench")]
 
 use drydock_engine::{
-    observability::{Event, EventName, Observability, log_event},
+    observability::{
+        Event, EventName, Metric, MetricName, Observability, Operation, log_event, record_metric, start_trace,
+    },
     paths::Locations,
 };
 use std::{hint::black_box, time::Instant};
@@ -16,6 +18,20 @@ fn event(n: u32) -> Event {
         .with("created", u64::from(n))
         .with("updated", 2_u64)
         .with("seconds", 0.25)
+}
+
+/// Microseconds of what a sync tells: its trace, an event, and how long it took for how many files.
+fn each_sync() -> f64 {
+    const SYNCS: u32 = 2_000;
+    let began = Instant::now();
+    for n in 0..SYNCS {
+        let span = start_trace(Operation::SyncOut, Some("proj-ab12cd"));
+        let _entered = span.enter();
+        log_event(black_box(&event(n)));
+        record_metric(&Metric::new(MetricName::SyncSeconds, 0.25).with("direction", "out"));
+        record_metric(&Metric::count(MetricName::SyncFiles, 3).with("direction", "out"));
+    }
+    began.elapsed().as_secs_f64() * 1e6 / f64::from(SYNCS)
 }
 
 /// Microseconds an event.
@@ -34,5 +50,8 @@ fn main() {
     let written = tracing::subscriber::with_default(registry().with(Observability::of(&locations)), each);
     println!("an event: {unheard:.2} µs unheard, {written:.2} µs written down");
     let goal = if written - unheard < 5.0 { "met" } else { "NOT met" };
+    let sync_unheard = tracing::subscriber::with_default(registry(), each_sync);
+    let sync = tracing::subscriber::with_default(registry().with(Observability::of(&locations)), each_sync);
+    println!("all that a sync tells: {sync_unheard:.1} µs unheard, {sync:.1} µs written down");
     println!("goal, less than 5 µs more than unheard: {goal}");
 }

@@ -35,3 +35,37 @@ pub(crate) fn deeds(child: &str, folder: &Path, at_least: usize) -> usize {
     assert!(count >= at_least, "only {count} deeds: the faults are not compiled in");
     count
 }
+
+/// Runs the work once for every `step`th of its deeds, with the fault at it, each time on a copy of `template`, and has
+/// `look` see what became of that copy.
+pub(crate) fn at_every_deed(
+    child: &str,
+    template: &Path,
+    at_least: usize,
+    fault: &str,
+    step: usize,
+    look: impl Fn(&Path, &str),
+) {
+    let scratch = tempfile::tempdir().unwrap();
+    let counted = scratch.path().join("counted");
+    copied(template, &counted);
+    let deeds = deeds(child, &counted, at_least);
+    for deed in (1..=deeds).step_by(step) {
+        let folder = scratch.path().join("one");
+        copied(template, &folder);
+        let _ = run(child, &folder, &format!("{fault}:{deed}"));
+        look(&folder, &format!("{fault} at deed {deed} of {deeds}"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
+
+/// A copy of a folder.
+pub(crate) fn copied(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+/// All of them take minutes: they are tried when `DRYDOCK_TEST_EVERY_DEED` is set while this is compiled.
+pub(crate) const EACH: usize = if option_env!("DRYDOCK_TEST_EVERY_DEED").is_some() { 1 } else { 3 };
+/// For faults that a process survives.
+pub(crate) const SOME: usize = if option_env!("DRYDOCK_TEST_EVERY_DEED").is_some() { 1 } else { 7 };

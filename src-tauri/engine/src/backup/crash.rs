@@ -7,7 +7,6 @@ use chrono::{TimeDelta, Utc};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 const CHILD: &str = "backup::crash::child_works";
@@ -77,11 +76,6 @@ fn child_works() {
     let _ = work(&Home(folder).backups());
 }
 
-fn copied(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
-
 /// What is there must be whole and restorable, and the work can be done again.
 fn look(folder: &Path, what: &str) {
     let home = Home(folder.to_path_buf());
@@ -116,33 +110,20 @@ fn at_every_deed(fault: &str, step: usize) {
     }
     home.backups().mirror(CopyName::External, Utc::now(), &ProgressSink::none()).unwrap();
     home.change(4);
-    let counted = scratch.path().join("counted");
-    copied(&template, &counted);
-    let deeds = faults::deeds(CHILD, &counted, 40);
-    for deed in (1..=deeds).step_by(step) {
-        let folder = scratch.path().join("one");
-        copied(&template, &folder);
-        let _ = faults::run(CHILD, &folder, &format!("{fault}:{deed}"));
-        look(&folder, &format!("{fault} at deed {deed} of {deeds}"));
-        fs::remove_dir_all(&folder).unwrap();
-    }
+    faults::at_every_deed(CHILD, &template, 40, fault, step, look);
 }
-
-/// All of them take minutes: they are tried when `DRYDOCK_TEST_EVERY_DEED` is set while this is compiled.
-const EACH: usize = if option_env!("DRYDOCK_TEST_EVERY_DEED").is_some() { 1 } else { 3 };
-const SOME: usize = if option_env!("DRYDOCK_TEST_EVERY_DEED").is_some() { 1 } else { 7 };
 
 #[test]
 fn killed_at_every_deed() {
-    at_every_deed("kill", EACH);
+    at_every_deed("kill", faults::EACH);
 }
 
 #[test]
 fn a_full_disk_at_every_deed() {
-    at_every_deed("enospc", SOME);
+    at_every_deed("enospc", faults::SOME);
 }
 
 #[test]
 fn a_failing_disk_at_every_deed() {
-    at_every_deed("eio", SOME);
+    at_every_deed("eio", faults::SOME);
 }

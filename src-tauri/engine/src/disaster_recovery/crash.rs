@@ -1,7 +1,10 @@
 //! A recovery ended, and met with a full and a failing disk, at every deed on the disk: every file is old or
 //! new, and the next recovery does the rest.
 
-use super::{Looked, Recovery, Report, Scope, Source, Standing, Wish, disaster_recovery};
+use super::{
+    Looked, Recovery, Report, Scope, Source, Standing, Wish, disaster_recovery,
+    left_behind::clear_left_behind,
+};
 use crate::{
     backup::Reason, error_handling::Result, faults, paths::Locations, progress::ProgressSink,
     settings::Settings,
@@ -10,7 +13,7 @@ use chrono::Utc;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    time::{Duration, SystemTime},
 };
 
 const CHILD: &str = "disaster_recovery::crash::child_recovers";
@@ -121,6 +124,8 @@ fn look(home: &Home, damaged: &Home, what: &str) {
     for name in [STATE, SETTINGS, GROWN, GONE, BLOCKED] {
         assert_eq!(home.read(name), Some(whole(name)), "{what}: {name}");
     }
+    // What a failing disk kept goes when it is surely nobody's.
+    clear_left_behind(&home.recovery().locations, SystemTime::now() + Duration::from_secs(7200));
     let left = walkdir::WalkDir::new(home.path(".claude")).into_iter().flatten();
     let left: Vec<_> =
         left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".drydock")).collect();
@@ -129,53 +134,37 @@ fn look(home: &Home, damaged: &Home, what: &str) {
     assert_eq!(begun.count(), 0, "{what}");
 }
 
-fn copied(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(status.success());
-}
-
 fn at_every_deed(fault: &str, step: usize) {
     let scratch = tempfile::tempdir().unwrap();
     let template = scratch.path().join("template");
     let damaged = Home::furnish(&template);
-    let counted = scratch.path().join("counted");
-    copied(&template, &counted);
-    let deeds = faults::deeds(CHILD, &counted, 40);
-    for deed in (1..=deeds).step_by(step) {
-        let folder = scratch.path().join("one");
-        copied(&template, &folder);
-        let _ = faults::run(CHILD, &folder, &format!("{fault}:{deed}"));
+    faults::at_every_deed(CHILD, &template, 40, fault, step, |folder, what| {
         // The lock of a process that was ended is Claude Code's to take over, after its ten seconds.
         let _ = fs::remove_dir(folder.join("home/.claude.json.lock"));
-        look(&Home(folder.clone()), &damaged, &format!("{fault} at deed {deed} of {deeds}"));
-        fs::remove_dir_all(&folder).unwrap();
-    }
+        look(&Home(folder.to_path_buf()), &damaged, what);
+    });
 }
-
-/// All of them take minutes: they are tried when `DRYDOCK_TEST_EVERY_DEED` is set while this is compiled.
-const EACH: usize = if option_env!("DRYDOCK_TEST_EVERY_DEED").is_some() { 1 } else { 3 };
-const SOME: usize = if option_env!("DRYDOCK_TEST_EVERY_DEED").is_some() { 1 } else { 7 };
 
 #[test]
 fn killed_at_every_deed() {
-    at_every_deed("kill", EACH);
+    at_every_deed("kill", faults::EACH);
 }
 
 #[test]
 fn a_full_disk_at_every_deed() {
-    at_every_deed("enospc", SOME);
+    at_every_deed("enospc", faults::SOME);
 }
 
 #[test]
 fn a_failing_disk_at_every_deed() {
-    at_every_deed("eio", SOME);
+    at_every_deed("eio", faults::SOME);
 }
 
 #[test]
 fn an_undo_brings_the_damage_back_and_loses_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let damaged = Home::furnish(&scratch.path().join("damaged"));
-    copied(&scratch.path().join("damaged"), &scratch.path().join("home"));
+    faults::copied(&scratch.path().join("damaged"), &scratch.path().join("home"));
     let home = Home(scratch.path().join("home"));
     home.recover().unwrap().unwrap();
     // Somebody goes on with one of them.

@@ -7,6 +7,7 @@ mod automatic;
 #[cfg(test)]
 mod crash;
 mod find;
+mod left_behind;
 mod plan;
 mod planning;
 mod put;

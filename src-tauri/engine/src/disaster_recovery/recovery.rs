@@ -1,6 +1,7 @@
 //! A recovery from its plan to its report.
 
 use super::{
+    left_behind::clear_left_behind,
     plan::{Chosen, Plan, RecoveryId},
     put::{Put, put},
     record::{Deed, Past, Record, Records, Standing},
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 /// Recovery of one home.
@@ -164,6 +165,7 @@ fn recover_now(recovery: &Recovery, plan: &Plan, looked: Looked, progress: &Prog
     record.write(&past)?;
     let done = recover(recovery, plan, &record, progress);
     record.clean_up();
+    clear_left_behind(&recovery.locations, SystemTime::now());
     let done = done.and_then(|(recovered, left)| {
         progress.report(Progress::Step("proving what came back".to_owned()));
         let verified = verify_recovery(recovery, &record.deeds()?)?;

@@ -49,6 +49,7 @@ names! {
     ErrorLogged = "error", "An error was met; the error log has the whole of it.";
     Aborted = "operation.aborted", "The process of an operation ended in the middle of it.";
     Stopped = "process.stopped", "A process was asked to go in the middle of its work.";
+    LinesLost = "log.lost", "Lines could not be written, and a file of what happened is without them.";
     Crashed = "crash", "A part of Drydock stopped by a fault of its own.";
 }
 
@@ -207,6 +208,7 @@ mod tests {
                 "error",
                 "operation.aborted",
                 "process.stopped",
+                "log.lost",
                 "crash",
             ]
         );

@@ -90,7 +90,18 @@ impl Observability {
                 line.entry("session").or_insert_with(|| session.clone().into());
             }
         }
-        log.append(&fitting(line, &self.home));
+        let lost = log.append(&fitting(line, &self.home));
+        self.tell_lost(lost);
+    }
+
+    /// The file can be written again, and says what it is without.
+    fn tell_lost(&self, lines: u64) {
+        if lines > 0 {
+            let event = Event::new(EventName::LinesLost).level(Level::Warn).with("lines", lines);
+            if let Ok(payload) = serde_json::to_string(&event) {
+                self.write_line(&self.events, &payload, None);
+            }
+        }
     }
 
     /// Writes down, as aborted, the operations of processes that ended in the middle of them. It happens by itself
@@ -124,7 +135,8 @@ impl Observability {
             *today = Some((day, LineLog::at(path, &self.locks, Limits::default())));
         }
         if let Some((_, log)) = &*today {
-            log.append(&otlp::line(finished));
+            let lost = log.append(&otlp::line(finished));
+            self.tell_lost(lost);
         }
     }
 }

@@ -60,8 +60,9 @@ impl LineLog {
         Self { path, lock, limits, open: Mutex::new(None), lost: AtomicU64::new(0) }
     }
 
-    /// Appends a line, which holds no line feed. Never fails: what cannot be written is counted.
-    pub(super) fn append(&self, line: &str) {
+    /// Appends a line, which holds no line feed. Never fails: what cannot be written is counted. Gives how many lines
+    /// were lost before this one, which is written; each is told once.
+    pub(super) fn append(&self, line: &str) -> u64 {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::with_capacity(line.len() + 1);
         bytes.extend_from_slice(line.as_bytes());
@@ -75,7 +76,9 @@ impl LineLog {
                     self.path.display()
                 );
             }
+            return 0;
         }
+        self.lost.swap(0, Ordering::Relaxed)
     }
 
     /// Lines that could not be written by this process.
@@ -258,7 +261,8 @@ mod tests {
         log.append("{}");
         assert_eq!(log.lost(), 2);
         fs::remove_dir(folder.path().join(".log.jsonl")).unwrap();
-        log.append("{\"n\":1}");
-        assert_eq!(fs::read_to_string(folder.path().join(".log.jsonl")).unwrap(), "{\"n\":1}\n");
+        assert_eq!(log.append("{\"n\":1}"), 2);
+        assert_eq!(log.append("{\"n\":2}"), 0);
+        assert_eq!(fs::read_to_string(folder.path().join(".log.jsonl")).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
     }
 }
