@@ -1,10 +1,11 @@
 //! Events, metrics, errors and traces as others read them.
 
 use super::{SECRET, events_file, lines, spans};
-use drydock_tests::rig::{Backups, Home, Rig, SmallDisk, WORKED};
+use drydock_tests::rig::{Backups, Home, Rig, SmallDisk, WORKED, until};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use rustix::process::Signal;
 use serde_json::Value;
-use std::fs;
+use std::{fs, time::Duration};
 
 #[test]
 fn a_backup_is_an_event_a_metric_and_a_trace_that_others_can_read() {
@@ -93,6 +94,24 @@ fn nothing_private_is_on_record() {
         let mode = file.metadata().unwrap().permissions().mode() & 0o077;
         assert_eq!(mode, 0, "{}", file.path().display());
     }
+}
+
+/// The scheduled work tells what it does like a command, whoever does it.
+#[test]
+fn what_the_daemon_does_is_on_record() {
+    let backups = Backups::new();
+    let running = backups.drydock(["daemon"]).start();
+    let taken = until("the daemon takes a snapshot", Duration::from_secs(60), || {
+        let file = events_file(backups.home.path());
+        let events = if file.is_file() { lines(&file) } else { Vec::new() };
+        events.into_iter().find(|event| event["event"] == "backup.taken")
+    });
+    let process = running.process();
+    running.signal(Signal::TERM);
+    running.done().exits(0);
+
+    assert_eq!(taken["pid"], process);
+    assert!(spans(backups.home.path()).iter().any(|span| span.name == "backup"));
 }
 
 #[test]
