@@ -138,6 +138,31 @@ fn gauges(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec
             }
         }
     }
+    gauges.extend(of_shipping(locations, settings, now));
+    gauges
+}
+
+/// How sending stands, where something is sent.
+#[allow(clippy::cast_precision_loss)] // for a person's eyes
+fn of_shipping(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec<Gauge> {
+    let Ok(status) = super::shipping_status(locations, settings, now) else { return Vec::new() };
+    let mut gauges = Vec::new();
+    for stream in &status.streams {
+        let of = || BTreeMap::from([("stream".to_owned(), stream.stream.to_owned())]);
+        let mut add = |name, unit, value: f64| gauges.push(Gauge { name, unit, attrs: of(), value });
+        add("shipping.sent", "1", stream.sent as f64);
+        add("shipping.behind", "By", stream.behind_bytes as f64);
+        let age = stream.behind_since.map_or(0, |since| (now - since).num_seconds().max(0));
+        add("shipping.behind.age", "s", age as f64);
+        add("shipping.stopped", "1", f64::from(u8::from(stream.stopped.is_some())));
+        for (reason, lines) in &stream.dropped {
+            let mut attrs = of();
+            attrs.insert("reason".to_owned(), reason.word().to_owned());
+            gauges.push(Gauge { name: "shipping.dropped", unit: "1", attrs, value: *lines as f64 });
+        }
+    }
+    // Of one name together, as Prometheus wants them.
+    gauges.sort_by_key(|gauge| gauge.name);
     gauges
 }
 
