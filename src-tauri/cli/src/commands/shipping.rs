@@ -3,7 +3,7 @@
 use crate::{
     Context,
     arguments::Shipping,
-    render::{self, ago, bytes, counted, grouped, until},
+    render::{self, Format, ago, bytes, counted, grouped, until},
 };
 use chrono::Utc;
 use drydock_engine::{
@@ -44,26 +44,33 @@ async fn status(context: &Context) -> Result<()> {
 
 async fn now(context: &Context) -> Result<ExitCode> {
     let status = send_to_datadog(&context.drydock.locations, &context.drydock.settings).await?;
-    render::answer(context.format, &status, || {
-        if status.streams.iter().all(|stream| stream.behind_bytes == 0) {
-            return format!("everything is sent\n{}", streams(&status));
-        }
-        streams(&status)
-    });
-    let waiting = |stream: &&StreamStatus| stream.behind_bytes > 0;
-    if let Some(stream) = status.streams.iter().filter(waiting).find(|stream| stream.stopped.is_some()) {
-        let why = stream.stopped.as_ref().map(|stopped| stopped.why.clone()).unwrap_or_default();
-        return Err(Error::new(Code::ShippingStopped, format!("{} is refused", stream.stream)).why(why).remedy(
-            "look whether key and site belong together: drydock shipping status; then: drydock credentials store datadog-key",
-        ));
+    let failed = failure(&status);
+    // For programs the error is the answer: one document.
+    if failed.is_none() || context.format == Format::Human {
+        render::answer(context.format, &status, || streams(&status));
     }
-    if let Some(stream) = status.streams.iter().filter(waiting).find(|stream| stream.trouble.is_some()) {
-        let why = stream.trouble.as_ref().map(|trouble| trouble.what.clone()).unwrap_or_default();
-        return Err(Error::new(Code::ShippingFailed, format!("{} could not be sent", stream.stream))
-            .why(why)
-            .remedy("nothing: it stays on this computer and is tried again; drydock shipping status"));
+    failed.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Why something still waits.
+fn failure(status: &ShippingStatus) -> Option<Error> {
+    let mut waiting = status.streams.iter().filter(|stream| stream.behind_bytes > 0);
+    if let Some((stream, stopped)) =
+        waiting.clone().find_map(|stream| Some((stream.stream, stream.stopped.as_ref()?)))
+    {
+        return Some(
+            Error::new(Code::ShippingStopped, format!("{stream} is refused"))
+                .why(&stopped.why)
+                .remedy("look whether key and site belong together: drydock shipping status")
+                .remedy("another key: drydock credentials store datadog-key"),
+        );
     }
-    Ok(ExitCode::SUCCESS)
+    let (stream, trouble) = waiting.find_map(|stream| Some((stream.stream, stream.trouble.as_ref()?)))?;
+    Some(
+        Error::new(Code::ShippingFailed, format!("{stream} could not be sent"))
+            .why(&trouble.what)
+            .remedy("nothing: it stays on this computer and is tried again; drydock shipping status"),
+    )
 }
 
 async fn show(context: &Context) -> Result<()> {

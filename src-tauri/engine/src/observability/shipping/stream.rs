@@ -306,7 +306,8 @@ impl Kept {
             return self.advance(stream, batch, &Dropped::new());
         };
         let verdict = answer.verdict(self.failures.saturating_add(1), now);
-        if verdict != Verdict::Taken {
+        // A line that is found and dropped is counted, and no trouble.
+        if matches!(verdict, Verdict::Later(_) | Verdict::Refused) {
             self.trouble = Some(Trouble { at: now, what: answer.words() });
         }
         match verdict {
