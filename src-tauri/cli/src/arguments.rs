@@ -99,6 +99,9 @@ pub(crate) enum Command {
     Traces(Seen),
     /// Show the errors of late
     Errors(Seen),
+    /// Send what is on record to Datadog or to a collector, where you have set that up
+    #[command(subcommand)]
+    Shipping(Shipping),
     /// Build and look after session images
     #[command(subcommand)]
     Image(Image),
@@ -433,6 +436,16 @@ pub(crate) struct Seen {
     /// Go on as more comes
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Shipping {
+    /// Show what was sent, what was dropped and why, and what waits
+    Status,
+    /// Send all that waits now, also what waits for its time or stands still
+    Now,
+    /// Print what would be sent of the newest lines; nothing is sent
+    Preview,
 }
 
 /// How much an event matters.

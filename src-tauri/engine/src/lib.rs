@@ -9,7 +9,7 @@
 //! | [`validation`] | whether Claude Code's data and the machine are sound: [`validation::validate_claude_config`], [`validation::validate_docker_environment`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
 //! | [`disaster_recovery`] | what is damaged comes back: [`disaster_recovery::disaster_recovery`], [`disaster_recovery::find_good_backup`], [`disaster_recovery::restore_from_backup`], [`disaster_recovery::verify_recovery`] |
 //! | [`error_handling`] | one error type with a catalogue of codes: [`error_handling::log_error`], [`error_handling::fatal_error`], [`error_handling::cleanup_on_error`], [`error_handling::error_trap_handler`] |
-//! | [`observability`] | what happened, and why: [`observability::log_event`], [`observability::collect_metrics`], [`observability::start_trace`], [`observability::end_trace`] |
+//! | [`observability`] | what happened, and why: [`observability::log_event`], [`observability::collect_metrics`], [`observability::start_trace`], [`observability::end_trace`], [`observability::send_to_datadog`] |
 //! | [`keychain`] | the user's login, and what a session gets of it: [`keychain::extract_keychain_credentials`] |
 //! | [`sync`] | what goes in and what comes back: [`session::Sessions::sync_claude_config_in`], [`session::Sessions::sync_claude_config_out`], [`sync::fix_mcp_paths`], [`sync::normalize_session_history`], [`sync::acquire_sync_lock`], [`sync::release_sync_lock`] |
 //!

@@ -12,6 +12,7 @@ use drydock_engine::{
         self, CredentialsStatus, Forgettable, KeyringState, LoginKind, LoginView, Place, Secret, Sensitive,
         Vault, Written, credentials_status,
     },
+    observability::datadog_key_changed,
     paths::Locations,
 };
 use serde::Serialize;
@@ -33,7 +34,14 @@ pub(super) async fn credentials(context: &Context, wanted: Credentials) -> Resul
         Credentials::Extract { to } => extract(context, locations, to).await?,
         Credentials::Store { what } => store(context, locations, what).await?,
         Credentials::Forget { what } => {
-            blocking(move || keychain::forget_credentials(&locations, forgettable(what))).await?;
+            let forget = move || {
+                keychain::forget_credentials(&locations, forgettable(what))?;
+                if what == Forgotten::DatadogKey {
+                    datadog_key_changed(&locations)?;
+                }
+                Ok(())
+            };
+            blocking(forget).await?;
             done(context, "forgotten");
         }
         Credentials::Adopt { session } => {
@@ -123,7 +131,14 @@ async fn store(context: &Context, locations: Locations, what: Storable) -> Resul
                 _ => (Secret::DatadogKey, "the key for Datadog"),
             };
             let value = secret(asked).await?;
-            kept(blocking(move || Vault::of(&locations).write(&name, &value)).await?)
+            let keep = move || {
+                let place = Vault::of(&locations).write(&name, &value)?;
+                if name == Secret::DatadogKey {
+                    datadog_key_changed(&locations)?;
+                }
+                Ok(place)
+            };
+            kept(blocking(keep).await?)
         }
     };
     done(context, &said);

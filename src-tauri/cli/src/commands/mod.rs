@@ -13,6 +13,7 @@ mod restore;
 mod run;
 mod sessions;
 mod settings;
+mod shipping;
 mod status;
 mod sync;
 mod validate;
@@ -48,6 +49,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Report { to } => report::report(context, to).await,
         Command::Traces(wanted) => observed::traces(context, &wanted),
         Command::Errors(wanted) => observed::errors(context, &wanted),
+        Command::Shipping(wanted) => shipping::shipping(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Validate { fix } => {
             validate::validate(context, if fix { validate::Mend::Yes } else { validate::Mend::No }).await

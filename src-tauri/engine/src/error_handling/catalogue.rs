@@ -126,6 +126,10 @@ catalogue! {
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
     SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";
     SettingsFile = "settings.file", Failed, "The settings file cannot be read.";
+    ShippingOff = "shipping.off", NeedsUser, "Nothing is set up to be sent anywhere.";
+    ShippingBusy = "shipping.busy", Failed, "Another process is sending what is on record.";
+    ShippingStopped = "shipping.stopped", NeedsUser, "A server refuses what is sent to it.";
+    ShippingFailed = "shipping.failed", Failed, "Not all that is on record could be sent.";
     DiskFull = "disk.full", Failed, "A disk is full.";
     FileAccess = "file.access", Failed, "A file could not be read or written.";
     Usage = "usage", Usage, "The command was called wrongly.";

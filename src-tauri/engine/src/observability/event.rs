@@ -46,6 +46,8 @@ names! {
     Recovered = "recovery.done", "What was damaged is back.";
     RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
+    ShippingStopped = "shipping.stopped", "A server refuses what is on record, and nothing more is sent to it.";
+    ShippingDropped = "shipping.dropped", "Some of what is on record was not sent, and will not be.";
     ErrorLogged = "error", "An error was met; the error log has the whole of it.";
     Aborted = "operation.aborted", "The process of an operation ended in the middle of it.";
     Stopped = "process.stopped", "A process was asked to go in the middle of its work.";
@@ -205,6 +207,8 @@ mod tests {
                 "recovery.done",
                 "recovery.failed",
                 "recovery.undone",
+                "shipping.stopped",
+                "shipping.dropped",
                 "error",
                 "operation.aborted",
                 "process.stopped",

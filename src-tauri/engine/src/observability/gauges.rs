@@ -45,6 +45,9 @@ pub(super) fn gauges(locations: &Locations, settings: &Settings, now: DateTime<U
         gauges.push(Gauge::new("sync.held.waiting", "1", count(waiting.len() as u64)));
     }
     gauges.extend(of_disks(locations, settings));
+    gauges.extend(of_shipping(locations, settings, now));
+    // Of one name together, as Prometheus wants them.
+    gauges.sort_by_key(|gauge| gauge.name);
     gauges
 }
 
@@ -81,6 +84,25 @@ fn of_disks(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
         let Some(disk) = path.and_then(|path| Disk::of(&path).ok()) else { continue };
         gauges.push(Gauge::new("disk.free", "By", count(disk.free)).of("place", place));
         gauges.push(Gauge::new("disk.used", "1", disk.used()).of("place", place));
+    }
+    gauges
+}
+
+/// How sending stands, where something is sent.
+fn of_shipping(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec<Gauge> {
+    let Ok(status) = super::shipping_status(locations, settings, now) else { return Vec::new() };
+    let mut gauges = Vec::new();
+    for stream in &status.streams {
+        let mut add =
+            |name, unit, value| gauges.push(Gauge::new(name, unit, value).of("stream", stream.stream));
+        add("shipping.sent", "1", count(stream.sent));
+        add("shipping.behind", "By", count(stream.behind_bytes));
+        add("shipping.behind.age", "s", stream.behind_since.map_or(0.0, |since| seconds(now - since)));
+        add("shipping.stopped", "1", f64::from(u8::from(stream.stopped.is_some())));
+        for (reason, lines) in &stream.dropped {
+            let dropped = Gauge::new("shipping.dropped", "1", count(*lines)).of("stream", stream.stream);
+            gauges.push(dropped.of("reason", reason.word()));
+        }
     }
     gauges
 }

@@ -165,8 +165,13 @@ impl LineLog {
 
 /// The files of a log that are there, the oldest first.
 pub(super) fn files_of(path: &Path) -> Vec<PathBuf> {
+    numbered_files(path).into_iter().filter(|file| file.is_file()).collect()
+}
+
+/// The files that a log may have, the oldest first.
+pub(super) fn numbered_files(path: &Path) -> Vec<PathBuf> {
     let old = (1..=Limits::default().files).rev().map(|number| numbered(path, number));
-    old.chain([path.to_path_buf()]).filter(|file| file.is_file()).collect()
+    old.chain([path.to_path_buf()]).collect()
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {

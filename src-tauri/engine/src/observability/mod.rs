@@ -14,6 +14,7 @@ mod metric;
 mod otlp;
 mod read;
 mod redact;
+mod shipping;
 mod summary;
 mod trace;
 
@@ -27,6 +28,11 @@ pub use read::{
     EventLine, Filter, Follow, MetricLine, SpanLine, Wait, read_errors, read_events, read_metrics, read_spans,
 };
 pub use redact::redacted;
+pub(crate) use shipping::Shipper;
+pub use shipping::{
+    DATADOG_SITES, Destination, Dropped, KeyState, Reason, Server, ShippingStatus, Stopped, Stream,
+    StreamStatus, Trouble, datadog_key_changed, preview, send_to_datadog, shipping_status,
+};
 pub use summary::{Metrics, Quantiles, collect_metrics};
 pub use trace::{Operation, Outcome, end_trace, start_trace};
 pub(crate) use trace::{traced, traced_blocking};

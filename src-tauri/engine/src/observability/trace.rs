@@ -29,6 +29,19 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Launch,
+        Self::SyncIn,
+        Self::SyncOut,
+        Self::Backup,
+        Self::Mirror,
+        Self::Verify,
+        Self::Drill,
+        Self::Restore,
+        Self::Recovery,
+    ];
+
     /// Its name in the traces.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,10 +1,12 @@
-//! Work that is done by itself: snapshots, their mirrors, their proof, and recovery of what is damaged.
+//! Work that is done by itself: snapshots, their mirrors, their proof, recovery of what is damaged, and sending
+//! what is on record where the user wants that.
 //!
 //! One process of a home does it, the app or `drydock daemon`; another one waits for that to end.
 
 mod guard;
 mod plan;
 mod run;
+mod ship;
 mod watch;
 
 pub use guard::GuardReport;

@@ -149,8 +149,9 @@ impl Scheduler {
         let guard = Arc::new(Guard::of(&self.locations));
         let guarding = guard.run(self.watch.clone(), Arc::new(move |report| told(Told::Guard(report))));
         let jobs = self.do_jobs(Arc::new(move |report| tell(Told::Job(report))));
-        // Neither ends.
-        tokio::join!(guarding, jobs);
+        let shipping = super::ship::ship(&self.locations);
+        // None of them ends.
+        tokio::join!(guarding, jobs, shipping);
     }
 
     async fn do_jobs(&self, report: Arc<dyn Fn(JobReport) + Send + Sync>) {

@@ -269,6 +269,32 @@ impl Settings {
     pub fn quarantine(&self) -> chrono::TimeDelta {
         chrono::TimeDelta::days(self.text("backup.quarantine_days").parse().unwrap_or(7))
     }
+
+    /// `observability.datadog.enabled`, and where that is: `observability.datadog.address`, or the site's own.
+    #[must_use]
+    pub fn datadog(&self) -> Option<(&str, Option<&str>)> {
+        let address = Some(self.text("observability.datadog.address")).filter(|text| !text.is_empty());
+        let is_on = self.text("observability.datadog.enabled") == "true";
+        is_on.then(|| (self.text("observability.datadog.site"), address))
+    }
+
+    /// `observability.otlp.endpoint`; `None` is no collector.
+    #[must_use]
+    pub fn collector(&self) -> Option<&str> {
+        Some(self.text("observability.otlp.endpoint")).filter(|text| !text.is_empty())
+    }
+
+    /// `observability.send.errors`.
+    #[must_use]
+    pub fn sends_errors(&self) -> bool {
+        self.text("observability.send.errors") == "true"
+    }
+
+    /// `observability.send.names`.
+    #[must_use]
+    pub fn sends_names(&self) -> bool {
+        self.text("observability.send.names") == "true"
+    }
 }
 
 /// The environment variable that overrides a key: `image.base` → `DRYDOCK_IMAGE_BASE`.

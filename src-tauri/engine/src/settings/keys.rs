@@ -41,6 +41,8 @@ pub enum Kind {
     Version,
     /// Debian package names, separated by spaces.
     Packages,
+    /// Empty, or the address of a server: https, or http on this computer.
+    Server,
 }
 
 /// Every setting. `drydock settings list` prints this table.
@@ -200,6 +202,42 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Choice(AutomaticRecovery::WORDS),
         default: "ask",
         about: "what is recovered without asking: \"off\" nothing, \"ask\" only an unreadable .claude.json, \"on\" all that Claude Code cannot work with",
+    },
+    Key {
+        name: "observability.datadog.enabled",
+        kind: Kind::Choice(&["false", "true"]),
+        default: "false",
+        about: "whether events and metrics are sent to Datadog, with the key of `drydock credentials store datadog-key`",
+    },
+    Key {
+        name: "observability.datadog.site",
+        kind: Kind::Choice(crate::observability::DATADOG_SITES),
+        default: "datadoghq.com",
+        about: "the Datadog site that your account is on",
+    },
+    Key {
+        name: "observability.datadog.address",
+        kind: Kind::Server,
+        default: "",
+        about: "a server that takes Datadog's requests in the site's place, such as your own proxy; it gets the key. Empty is the site",
+    },
+    Key {
+        name: "observability.otlp.endpoint",
+        kind: Kind::Server,
+        default: "",
+        about: "an OpenTelemetry collector or agent that events, metrics and traces are sent to (http://127.0.0.1:4318); empty is none",
+    },
+    Key {
+        name: "observability.send.errors",
+        kind: Kind::Choice(&["false", "true"]),
+        default: "false",
+        about: "whether the error log is sent too: its messages name files and folders",
+    },
+    Key {
+        name: "observability.send.names",
+        kind: Kind::Choice(&["false", "true"]),
+        default: "false",
+        about: "whether this computer and sessions (and so projects' folders) are sent by their names, and not as digests",
     },
 ];
 
@@ -370,6 +408,7 @@ impl Kind {
             }
             Self::Version => is_version(value),
             Self::Packages => value.split_whitespace().all(is_package_name),
+            Self::Server => value.is_empty() || crate::observability::Server::parse(value).is_some(),
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -389,6 +428,10 @@ impl Kind {
             Self::Cpus => "\"auto\" or a number such as 2 or 1.5".into(),
             Self::Version => "a version such as 2.1.330".into(),
             Self::Packages => "Debian package names separated by spaces".into(),
+            Self::Server => {
+                "empty, or an address that begins with https://, or http:// on this computer, without a login in it"
+                    .into()
+            }
         }
     }
 }
