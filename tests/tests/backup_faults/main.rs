@@ -14,13 +14,11 @@ mod concurrent;
 mod daemon;
 mod damage;
 mod damages;
-mod dice;
 mod disks;
 mod first_time;
 mod kills;
 mod mending;
 mod others;
 mod proof;
-mod saved;
-mod tally;
-mod times;
+
+use drydock_tests::faults::{dice, saved, tally, times};

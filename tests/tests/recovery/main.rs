@@ -16,9 +16,6 @@ mod choices;
 mod copies;
 mod corpus;
 mod damages;
-#[path = "../backup_faults/dice.rs"]
-#[expect(dead_code, reason = "not all of its numbers are thrown here")]
-mod dice;
 mod files;
 mod kills;
 mod members;
@@ -27,12 +24,8 @@ mod no_backup;
 mod person;
 mod plan;
 mod proof;
-#[path = "../backup_faults/saved.rs"]
-mod saved;
-#[path = "../backup_faults/tally.rs"]
-mod tally;
-#[path = "../backup_faults/times.rs"]
-mod times;
 mod total_loss;
 mod troubles;
 mod undo;
+
+use drydock_tests::faults::{dice, saved, tally, times};

@@ -1,7 +1,7 @@
 //! How long work takes, and moments of it by chance.
 
 use super::{dice::Dice, tally::Trace};
-use drydock_tests::rig::{Apart, Invocation};
+use crate::rig::{Apart, Invocation};
 use std::{
     path::Path,
     thread,
@@ -10,14 +10,14 @@ use std::{
 
 /// How long work takes until it writes, and from then on.
 #[derive(Debug)]
-pub(crate) struct Times {
+pub struct Times {
     before: Duration,
     writing: Duration,
 }
 
 impl Times {
     /// Those of work that writes into a folder, done once.
-    pub(crate) fn of(folder: &Path, work: Invocation) -> Self {
+    pub fn of(folder: &Path, work: Invocation) -> Self {
         let (trace, begun) = (Trace::of(folder), Instant::now());
         let mut work = work.start_apart();
         until_written(&mut work, folder, &trace);
@@ -27,7 +27,7 @@ impl Times {
     }
 
     /// Waits for some moment: half of the time for any, half of the time for one after the first write.
-    pub(crate) fn wait(&self, work: &mut Apart, folder: &Path, trace: &Trace, dice: &mut Dice) {
+    pub fn wait(&self, work: &mut Apart, folder: &Path, trace: &Trace, dice: &mut Dice) {
         if dice.below(2) == 0 {
             thread::sleep((self.before + self.writing).mul_f64(dice.fraction()));
         } else {
@@ -37,13 +37,13 @@ impl Times {
     }
 
     /// The work had ended before: the next moments are earlier ones.
-    pub(crate) fn were_shorter(&mut self) {
+    pub fn were_shorter(&mut self) {
         self.before = self.before.mul_f64(0.9);
         self.writing = self.writing.mul_f64(0.9);
     }
 
     /// The work had not ended: the next moments may be later ones.
-    pub(crate) fn may_be_longer(&mut self) {
+    pub fn may_be_longer(&mut self) {
         self.before = self.before.mul_f64(1.02);
         self.writing = self.writing.mul_f64(1.02);
     }

@@ -1,6 +1,6 @@
 //! A home and its copies as they were before a fault.
 
-use drydock_tests::rig::Backups;
+use crate::rig::Backups;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -9,14 +9,15 @@ use std::{
 use tempfile::TempDir;
 
 /// A home and its copies, kept aside.
-pub(crate) struct Saved {
+pub struct Saved {
     kept: TempDir,
     /// The folders that are kept.
     folders: Vec<PathBuf>,
 }
 
 impl Saved {
-    pub(crate) fn of(backups: &Backups) -> Self {
+    /// Keeps them.
+    pub fn of(backups: &Backups) -> Self {
         let folders = vec![backups.home.path().to_path_buf(), backups.scratch("")];
         let kept = TempDir::with_prefix("drydock-saved-").expect("a scratch folder");
         for (n, folder) in folders.iter().enumerate() {
@@ -26,7 +27,7 @@ impl Saved {
     }
 
     /// Brings all of it back.
-    pub(crate) fn back(&self) {
+    pub fn back(&self) {
         for (n, folder) in self.folders.iter().enumerate() {
             fs::remove_dir_all(folder).unwrap();
             copy(&self.kept.path().join(n.to_string()), folder);

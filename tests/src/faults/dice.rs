@@ -1,22 +1,22 @@
 //! Chance that can be had again: the same seed gives the same faults.
 
-use drydock_tests::rig::log;
+use crate::rig::log;
 use std::{
     env,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 /// How often chance is asked: so often as the run wants it, else as often as is usual.
-pub(crate) fn rounds(usual: usize) -> usize {
+pub fn rounds(usual: usize) -> usize {
     env::var("DRYDOCK_FAULT_ROUNDS").map_or(usual, |text| text.parse().expect("a number of rounds"))
 }
 
 /// A row of numbers by chance.
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     /// Those of the seed that the run names, else of a new one, which the log has.
-    pub(crate) fn thrown_for(what: &str) -> Self {
+    pub fn thrown_for(what: &str) -> Self {
         let seed = env::var("DRYDOCK_FAULT_SEED").map_or_else(
             |_| {
                 SystemTime::now()
@@ -41,22 +41,22 @@ impl Dice {
     }
 
     /// A number below `end`.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
     }
 
     /// A number from 0 to 1.
-    pub(crate) fn fraction(&mut self) -> f64 {
+    pub fn fraction(&mut self) -> f64 {
         f64::from(u32::try_from(self.next() >> 32).unwrap()) / f64::from(u32::MAX)
     }
 
     /// One of several.
-    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 
     /// Bytes that nothing makes smaller.
-    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(count).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! When kills came, counted by what they left.
 
-use drydock_tests::rig::log;
+use crate::rig::log;
 use std::{
     collections::BTreeMap,
     fs,
@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 
 /// How many kills came before, in and after the work.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub struct Tally {
     before: usize,
     during: usize,
     /// Those of them that left half-written files.
@@ -21,10 +21,11 @@ pub(crate) struct Tally {
 
 /// The files below a folder, as far as a change of them shows.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Trace(BTreeMap<PathBuf, (u64, SystemTime)>);
+pub struct Trace(BTreeMap<PathBuf, (u64, SystemTime)>);
 
 impl Trace {
-    pub(crate) fn of(folder: &Path) -> Self {
+    /// That of a folder as it is now.
+    pub fn of(folder: &Path) -> Self {
         let files = WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
         let known = files.filter_map(|entry| {
             let data = fs::metadata(entry.path()).ok()?;
@@ -36,7 +37,7 @@ impl Trace {
 
 impl Tally {
     /// Counts a kill by what it left of a folder.
-    pub(crate) fn count(&mut self, had_ended: bool, before: &Trace, folder: &Path) {
+    pub fn count(&mut self, had_ended: bool, before: &Trace, folder: &Path) {
         if had_ended {
             self.after += 1;
         } else if *before == Trace::of(folder) {
@@ -48,7 +49,7 @@ impl Tally {
     }
 
     /// Says it in the log of the run.
-    pub(crate) fn tell(&self, what: &str) {
+    pub fn tell(&self, what: &str) {
         let Self { before, during, torn, after } = self;
         log(&format!(
             "{what}: {} kills: {before} before anything was written, {during} during ({torn} left half a file), {after} after the end",
@@ -58,7 +59,7 @@ impl Tally {
 }
 
 /// What processes leave that are ended in the middle of a write.
-pub(crate) fn unfinished(folder: &Path) -> Vec<PathBuf> {
+pub fn unfinished(folder: &Path) -> Vec<PathBuf> {
     let is_unfinished = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with(".drydock-") && name.ends_with(".tmp")
