@@ -46,6 +46,11 @@ names! {
     Recovered = "recovery.done", "What was damaged is back.";
     RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
+    AlertFired = "alert.fired", "An alert fires.";
+    AlertRose = "alert.rose", "An alert that fires matters more than before.";
+    AlertResolved = "alert.resolved", "An alert is over.";
+    AlertSent = "alert.sent", "A channel took a message about an alert.";
+    AlertChannelFailed = "alert.channel-failed", "A channel did not take a message about an alert.";
     ErrorLogged = "error", "An error was met; the error log has the whole of it.";
     Crashed = "crash", "A part of Drydock stopped by a fault of its own.";
 }
@@ -202,6 +207,11 @@ mod tests {
                 "recovery.done",
                 "recovery.failed",
                 "recovery.undone",
+                "alert.fired",
+                "alert.rose",
+                "alert.resolved",
+                "alert.sent",
+                "alert.channel-failed",
                 "error",
                 "crash",
             ]

@@ -2,6 +2,7 @@
 
 use super::{Files, MetricLine, read_metrics};
 use crate::{
+    alerting::{Alerts, Severity},
     backup::{Backups, CopyName},
     paths::Locations,
     settings::Settings,
@@ -136,6 +137,13 @@ fn gauges(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec
             if let Some(drill) = copy.drill {
                 add("backup.drill.last", "s", copy.copy, drill.seconds);
             }
+        }
+    }
+    if let Ok(state) = Alerts::of(locations, settings).state() {
+        for severity in [Severity::High, Severity::Medium, Severity::Low] {
+            let attrs = BTreeMap::from([("severity".to_owned(), severity.word().to_owned())]);
+            let value = state.firing().filter(|one| one.severity == severity).count() as f64;
+            gauges.push(Gauge { name: "alerts.firing", unit: "1", attrs, value });
         }
     }
     gauges
