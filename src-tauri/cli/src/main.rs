@@ -64,6 +64,7 @@ async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, E
     let drydock = Drydock::open(arguments.home.as_deref())?;
     let mut context = Context { drydock, format };
     let doing = doing();
+    let watches = matches!(arguments.command, Command::Daemon | Command::Status | Command::Alerts { .. });
     let done = commands::dispatch(&mut context, arguments.command).await;
     if let Err(error) = &done {
         // A wrong call is nothing to keep.
@@ -71,6 +72,9 @@ async fn run(arguments: Arguments, format: render::Format) -> Result<ExitCode, E
             log_error(error, &doing);
         }
         commands::recover::after_failure(&context, error).await;
+    }
+    if !watches {
+        commands::say_if_unwatched(&context);
     }
     done
 }

@@ -1,7 +1,8 @@
-//! Work that is done by itself: snapshots, their mirrors, their proof, and recovery of what is damaged.
+//! Work that is done by itself: snapshots, their mirrors, their proof, recovery of what is damaged, and alerts.
 //!
 //! One process of a home does it, the app or `drydock daemon`; another one waits for that to end.
 
+mod alerts;
 mod guard;
 mod plan;
 mod run;
