@@ -3,6 +3,7 @@
 use chrono::Utc;
 use drydock_engine::{
     Drydock,
+    alerting::Change,
     error_handling::{Code, Result},
     paths::HOME_VARIABLE,
     scheduler::{GuardReport, JobOutcome, Scheduler, Told},
@@ -55,5 +56,11 @@ fn tell(told: Told) {
             tracing::warn!(recovery = %report.id, seconds = report.seconds, "what was damaged is back");
         }
         Told::Guard(GuardReport::Failed { error, .. }) => tracing::error!(%error, "recovery failed"),
+        Told::Alert(Change::Fired(one) | Change::Rose(one)) => {
+            tracing::warn!(incident = %one.id, severity = %one.severity, title = one.title, "fires");
+        }
+        Told::Alert(Change::Resolved(one)) => {
+            tracing::info!(incident = %one.id, title = one.title, "is over");
+        }
     }
 }

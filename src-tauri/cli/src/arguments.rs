@@ -70,8 +70,13 @@ pub(crate) enum Command {
     /// Bring back what is damaged or gone of your Claude data, after a plan that you can look at
     #[command(visible_alias = "disaster-recovery")]
     Recover(Recover),
-    /// Do the scheduled work without the app: backups, their mirrors, their proof, and recovery
+    /// Do the scheduled work without the app: backups, their mirrors, their proof, recovery, and alerts
     Daemon,
+    /// See what wants your attention, and say who is told of it
+    Alerts {
+        #[command(subcommand)]
+        deed: Option<AlertsDeed>,
+    },
     /// Show what happened
     Events(Seen),
     /// Show what was measured, and how things stand
@@ -416,6 +421,55 @@ pub(crate) struct Recover {
     /// Show the recoveries so far
     #[arg(long)]
     pub(crate) history: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsDeed {
+    /// List what fires
+    List,
+    /// Show every rule, and how it stands
+    Rules,
+    /// Take an alert on: nothing more is said of it until it is over or matters more
+    Ack {
+        /// The incident, or the beginning of its name
+        incident: String,
+    },
+    /// Do not hear of something for a while
+    Silence {
+        /// A rule, an incident, or `all`
+        what: String,
+        /// For so long: 30m, 2h, 7d
+        #[arg(long = "for", value_name = "TIME", value_parser = window)]
+        long: chrono::TimeDelta,
+    },
+    /// Hear of it again
+    Unsilence {
+        /// A rule, an incident, or `all`
+        what: String,
+    },
+    /// Show what fired and what was said
+    History {
+        /// Of this long: 30m, 2h, 7d
+        #[arg(long, default_value = "30d", value_parser = window)]
+        since: chrono::TimeDelta,
+    },
+    /// Send a message through a channel, to see that it arrives
+    Test {
+        /// The channel
+        #[arg(value_enum)]
+        channel: ChannelWord,
+    },
+}
+
+/// A channel for alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ChannelWord {
+    /// A notification on this computer
+    Desktop,
+    /// A Slack channel
+    Slack,
+    /// A mail
+    Email,
 }
 
 /// Which of what is on record.

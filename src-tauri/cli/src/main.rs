@@ -86,6 +86,7 @@ async fn run(arguments: Arguments, format: render::Format, doing: &str) -> Resul
     }
     let drydock = Drydock::open(arguments.home.as_deref())?;
     let mut context = Context { drydock, format };
+    let watches = matches!(arguments.command, Command::Daemon | Command::Status | Command::Alerts { .. });
     let done = commands::dispatch(&mut context, arguments.command).await;
     if let Err(error) = &done {
         // A wrong call is nothing to keep.
@@ -93,6 +94,9 @@ async fn run(arguments: Arguments, format: render::Format, doing: &str) -> Resul
             log_error(error, doing);
         }
         commands::recover::after_failure(&context, error).await;
+    }
+    if !watches {
+        commands::say_if_unwatched(&context);
     }
     done
 }

@@ -1,6 +1,7 @@
 //! The one thing that the command line and the app open.
 
 use crate::{
+    alerting::Alerts,
     backup::{Backups, BeforeSync},
     container::ContainerEngine,
     disaster_recovery::Recovery,
@@ -44,6 +45,12 @@ impl Drydock {
     #[must_use]
     pub fn backups(&self) -> Backups {
         Backups::of(&self.locations, &self.settings)
+    }
+
+    /// The alerts of this home.
+    #[must_use]
+    pub fn alerts(&self) -> Alerts {
+        Alerts::of(&self.locations, &self.settings)
     }
 
     /// Recovery of this home.

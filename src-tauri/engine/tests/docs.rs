@@ -3,10 +3,11 @@
 //! `DRYDOCK_WRITE_DOCS=1 cargo test -p drydock-engine --test docs` writes them anew.
 
 use drydock_engine::{
+    alerting::{Measure, Quantity, Side, default_rules},
     claude_home::{CLASSES, Class, Inward, Outward},
     error_handling::Code,
     observability::{EventName, Kind, MetricName},
-    settings::KEYS,
+    settings::{KEYS, RULE_FIELDS},
 };
 use std::{env, fmt::Write, fs, path::Path};
 
@@ -47,7 +48,67 @@ fn settings() {
         let default = if key.default.is_empty() { "(empty)" } else { key.default };
         writeln!(text, "| `{}` | `{default}` | {} |", key.name, key.about).unwrap();
     }
+    text.push_str(
+        "\n## Rules for alerts\n\n`alerts.rules.NAME.FIELD` changes a rule that Drydock brings along, or makes one of your own; \
+         see [alerts.md](alerts.md).\n\n| field | default of a rule of your own | what it is |\n| --- | --- | --- |\n",
+    );
+    for field in RULE_FIELDS {
+        let default = if field.default.is_empty() { "(none)" } else { field.default };
+        writeln!(text, "| `{}` | `{default}` | {} |", field.name, field.about).unwrap();
+    }
     check("settings.md", &text);
+}
+
+#[test]
+fn alert_rules() {
+    let mut text = "# Rules for alerts\n\nThe rules that Drydock brings along. What is said when, and how to change them, is in [alerts.md](alerts.md).\n\n\
+                    | rule | what is said | looks at | fires | lasts | over at | after sleep | what to do |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for rule in default_rules() {
+        let side = match rule.side {
+            Side::Above => "above",
+            Side::Below => "below",
+        };
+        let figure = |value: f64| match rule.measure {
+            Measure::Standing(Quantity::BackupAge | Quantity::CopyAge) if value >= 172_800.0 => {
+                format!("{} d", value / 86_400.0)
+            }
+            Measure::Standing(Quantity::BackupAge | Quantity::CopyAge) => format!("{} h", value / 3600.0),
+            Measure::Standing(Quantity::ErrorRate | Quantity::DiskUsed) => format!("{} %", value * 100.0),
+            _ => value.to_string(),
+        };
+        let levels: Vec<_> = rule
+            .levels
+            .iter()
+            .map(|level| format!("{side} {}: **{}**", figure(level.threshold), level.severity))
+            .collect();
+        let minutes = |time: chrono::TimeDelta| match time.num_minutes() {
+            0 => "–".to_owned(),
+            minutes => format!("{minutes} min"),
+        };
+        let over = figure(rule.levels[0].threshold * rule.ease);
+        let over = match minutes(rule.keep.time()).as_str() {
+            "–" => over,
+            keep => format!("{over} for {keep}"),
+        };
+        writeln!(
+            text,
+            "| `{}` | {} | `{}` | {} | {} | {over} | {} | {} |",
+            rule.id,
+            rule.title,
+            rule.measure,
+            levels.join("<br>"),
+            minutes(rule.hold.time()),
+            minutes(rule.grace.time()),
+            rule.remedy.map_or_else(String::new, |remedy| format!("`{remedy}`")),
+        )
+        .unwrap();
+    }
+    text.push_str("\n## What a rule can look at\n\nBeside every [metric](events.md), of which the total, the p95 or the greatest value counts:\n\n| name | what it is |\n| --- | --- |\n");
+    for quantity in Quantity::ALL {
+        writeln!(text, "| `{}` | {} |", quantity.word(), quantity.meaning()).unwrap();
+    }
+    check("alert-rules.md", &text);
 }
 
 #[test]

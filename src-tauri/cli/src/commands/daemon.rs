@@ -6,6 +6,7 @@ use crate::{
 };
 use chrono::Utc;
 use drydock_engine::{
+    alerting::Change,
     error_handling::{Code, Error, OwnSignals, Result},
     scheduler::{GuardReport, JobOutcome, JobReport, Scheduler, Told},
 };
@@ -59,6 +60,13 @@ fn tell(told: &Told, format: Format) {
             }
             eprintln!("  in {:.1} s; undo: drydock recover --undo {}", report.seconds, report.id);
         }
+        Told::Alert(Change::Fired(one) | Change::Rose(one)) => {
+            eprintln!("drydock: ALERT ({}): {}: {}", one.severity, one.title, one.text);
+            if let Some(remedy) = &one.remedy {
+                eprintln!("  try: {remedy}");
+            }
+        }
+        Told::Alert(Change::Resolved(one)) => eprintln!("drydock: over: {}", one.title),
         Told::Guard(GuardReport::Failed { error, .. }) => {
             eprint!("drydock: recovery failed: {}", render::explained(error));
         }

@@ -1,5 +1,6 @@
 //! One file a group of commands; each is a call into the engine and a rendering of its answer.
 
+mod alerts;
 mod backup;
 mod credentials;
 mod daemon;
@@ -41,6 +42,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Restore(wanted) => restore::restore(context, wanted).await,
         Command::Recover(wanted) => recover::recover(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
+        Command::Alerts { deed } => alerts::alerts(context, deed).await,
         Command::Events(wanted) => observed::events(context, wanted).await,
         Command::Metrics { since, over_time: Some(metric), parts, .. } => {
             metrics::over_time(context, metric, since, parts).await
@@ -63,6 +65,8 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         }
     }
 }
+
+pub(crate) use alerts::say_if_unwatched;
 
 pub(crate) fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "drydock", &mut std::io::stdout());

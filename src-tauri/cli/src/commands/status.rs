@@ -48,6 +48,7 @@ struct Status {
     backups: Option<BackupStatus>,
     scheduler: Option<Holder>,
     recovery: Option<Past>,
+    alerts: super::alerts::Listed,
 }
 
 pub(super) async fn status(context: &Context) -> Result<ExitCode> {
@@ -72,7 +73,8 @@ pub(super) async fn status(context: &Context) -> Result<ExitCode> {
     let backups = tokio::task::spawn_blocking(move || backups.status()).await.ok().and_then(Result::ok);
     let scheduler = Scheduler::holder(&context.drydock.locations);
     let recovery = context.drydock.recovery().history().pop();
-    let status = Status { standing, sessions, needs, backups, scheduler, recovery };
+    let alerts = super::alerts::listed(context).unwrap_or_default();
+    let status = Status { standing, sessions, needs, backups, scheduler, recovery, alerts };
     render::answer(context.format, &status, || text(&status));
     Ok(ExitCode::SUCCESS)
 }
@@ -97,6 +99,7 @@ fn text(status: &Status) -> String {
         text.push_str(&backed_up(backups, status.scheduler.as_ref()));
     }
     text.extend(status.recovery.as_ref().and_then(recovered));
+    text.push_str(&status.alerts.in_short());
     text.extend(status.needs.iter().map(line));
     text
 }

@@ -48,6 +48,11 @@ names! {
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
     ShippingStopped = "shipping.stopped", "A server refuses what is on record, and nothing more is sent to it.";
     ShippingDropped = "shipping.dropped", "Some of what is on record was not sent, and will not be.";
+    AlertFired = "alert.fired", "An alert fires.";
+    AlertRose = "alert.rose", "An alert that fires matters more than before.";
+    AlertResolved = "alert.resolved", "An alert is over.";
+    AlertSent = "alert.sent", "A channel took a message about an alert.";
+    AlertChannelFailed = "alert.channel-failed", "A channel did not take a message about an alert.";
     ErrorLogged = "error", "An error was met; the error log has the whole of it.";
     Aborted = "operation.aborted", "The process of an operation ended in the middle of it.";
     Stopped = "process.stopped", "A process was asked to go in the middle of its work.";
@@ -209,6 +214,11 @@ mod tests {
                 "recovery.undone",
                 "shipping.stopped",
                 "shipping.dropped",
+                "alert.fired",
+                "alert.rose",
+                "alert.resolved",
+                "alert.sent",
+                "alert.channel-failed",
                 "error",
                 "operation.aborted",
                 "process.stopped",

@@ -1,6 +1,7 @@
 //! How things stand now, as figures.
 
 use crate::{
+    alerting::{Alerts, Severity},
     backup::{BackupStatus, Backups, BeforeSync},
     paths::{Disk, Locations},
     settings::Settings,
@@ -46,6 +47,7 @@ pub(super) fn gauges(locations: &Locations, settings: &Settings, now: DateTime<U
     }
     gauges.extend(of_disks(locations, settings));
     gauges.extend(of_shipping(locations, settings, now));
+    gauges.extend(of_alerts(locations, settings));
     // Of one name together, as Prometheus wants them.
     gauges.sort_by_key(|gauge| gauge.name);
     gauges
@@ -86,6 +88,16 @@ fn of_disks(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
         gauges.push(Gauge::new("disk.used", "1", disk.used()).of("place", place));
     }
     gauges
+}
+
+fn of_alerts(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
+    let Ok(state) = Alerts::of(locations, settings).state() else { return Vec::new() };
+    let firing = |severity| state.firing().filter(|one| one.severity == severity).count() as u64;
+    [Severity::High, Severity::Medium, Severity::Low]
+        .map(|severity| {
+            Gauge::new("alerts.firing", "1", count(firing(severity))).of("severity", severity.word())
+        })
+        .into()
 }
 
 /// How sending stands, where something is sent.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Seek, SeekFrom},
+    marker::PhantomData,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -172,19 +173,23 @@ impl Filter {
 }
 
 fn lines<T: for<'de> Deserialize<'de>>(path: &Path) -> impl Iterator<Item = T> + use<T> {
-    files_of(path)
+    files_of(path).into_iter().flat_map(|file| lines_in(&file))
+}
+
+fn lines_in<T: for<'de> Deserialize<'de>>(file: &Path) -> impl Iterator<Item = T> + use<T> {
+    File::open(file)
         .into_iter()
-        .filter_map(|path| File::open(path).ok())
         .flat_map(|file| BufReader::new(file).lines().map_while(Result::ok))
         .filter_map(|line| serde_json::from_str(&line).ok())
 }
 
 /// Follows a file as it grows.
 #[derive(Debug)]
-pub struct Follow {
+pub struct Follow<T = EventLine> {
     path: PathBuf,
     at: u64,
     inode: u64,
+    lines: PhantomData<T>,
 }
 
 /// Where following begins.
@@ -194,7 +199,7 @@ pub enum Wait {
     ForNew,
 }
 
-impl Follow {
+impl Follow<EventLine> {
     /// Begins to follow the events.
     #[must_use]
     pub fn events(files: &Files, _from: Wait) -> Self {
@@ -203,22 +208,47 @@ impl Follow {
             path: files.events.clone(),
             at: data.as_ref().map_or(0, fs::Metadata::len),
             inode: data.map_or(0, |data| data.ino()),
+            lines: PhantomData,
         }
+    }
+}
+
+impl<T: for<'de> Deserialize<'de>> Follow<T> {
+    /// What is in a log so far, and what comes from there on, without a gap.
+    pub(crate) fn with_past(path: &Path) -> (Vec<T>, Self) {
+        let old = files_of(path).into_iter().filter(|file| file != path);
+        let mut past: Vec<T> = old.flat_map(|file| lines_in(&file)).collect();
+        let inode = fs::metadata(path).map_or(0, |data| data.ino());
+        let mut follow = Self { path: path.to_path_buf(), at: 0, inode, lines: PhantomData };
+        past.extend(follow.more());
+        (past, follow)
     }
 
     /// The lines that have come since the last call.
-    pub fn more(&mut self) -> Vec<EventLine> {
-        let Ok(data) = fs::metadata(&self.path) else { return Vec::new() };
+    pub fn more(&mut self) -> Vec<T> {
+        let mut found = Vec::new();
+        let Ok(data) = fs::metadata(&self.path) else { return found };
         if data.ino() != self.inode {
             // It was put aside, and another one begun.
+            let aside = files_of(&self.path).into_iter().find(|old| {
+                *old != self.path && fs::metadata(old).is_ok_and(|data| data.ino() == self.inode)
+            });
+            if let Some(aside) = aside {
+                self.read_on(&aside, &mut found);
+            }
             (self.inode, self.at) = (data.ino(), 0);
         }
-        let Ok(mut file) = File::open(&self.path) else { return Vec::new() };
+        let path = self.path.clone();
+        self.read_on(&path, &mut found);
+        found
+    }
+
+    fn read_on(&mut self, path: &Path, found: &mut Vec<T>) {
+        let Ok(mut file) = File::open(path) else { return };
         if file.seek(SeekFrom::Start(self.at)).is_err() {
-            return Vec::new();
+            return;
         }
         let mut reader = BufReader::new(file);
-        let mut found = Vec::new();
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
             if line.last() != Some(&b'\n') {
@@ -229,6 +259,5 @@ impl Follow {
             found.extend(serde_json::from_slice(&line).ok());
             line.clear();
         }
-        found
     }
 }

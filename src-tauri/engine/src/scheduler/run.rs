@@ -1,11 +1,13 @@
 //! Doing what is due, until this process ends.
 
 use super::{
+    alerts,
     guard::{Guard, GuardReport},
     plan::{Job, Situation, due, missed},
     watch::Watch,
 };
 use crate::{
+    alerting::Change,
     backup::{Backups, CopyName, Depth, Heal, PrunePlan, Reason, Verdict},
     error_handling::{Code, Error, IoContext, Result},
     paths::{Locations, create_private_dir, write_private},
@@ -44,6 +46,8 @@ pub enum Told {
     Job(JobReport),
     /// Of damage.
     Guard(GuardReport),
+    /// Of an alert.
+    Alert(Change),
 }
 
 /// What became of a job.
@@ -87,6 +91,8 @@ pub struct Scheduler {
     watch: Arc<Watch>,
     running: Arc<Mutex<BTreeSet<Job>>>,
     ended: Arc<Notify>,
+    /// The same for those who look for alerts.
+    job_ended: Arc<Notify>,
     /// Held by the system until this process ends.
     _lock: File,
 }
@@ -121,6 +127,7 @@ impl Scheduler {
             watch: Arc::new(Watch::begin(locations)),
             running: Arc::default(),
             ended: Arc::default(),
+            job_ended: Arc::default(),
             _lock: lock,
         })
     }
@@ -142,16 +149,21 @@ impl Scheduler {
         self.watch.is_watching()
     }
 
-    /// Does what is due and guards the documents, for ever. What comes of it goes to `tell`.
+    /// Does what is due, guards the documents and looks for alerts, for ever. What comes of it goes to `tell`.
     pub async fn run(&self, tell: impl Fn(Told) + Send + Sync + 'static) {
         let tell = Arc::new(tell);
-        let told = tell.clone();
+        let (told, alerted) = (tell.clone(), tell.clone());
         let guard = Arc::new(Guard::of(&self.locations));
         let guarding = guard.run(self.watch.clone(), Arc::new(move |report| told(Told::Guard(report))));
         let jobs = self.do_jobs(Arc::new(move |report| tell(Told::Job(report))));
         let shipping = super::ship::ship(&self.locations);
+        let watching = alerts::watch(
+            self.locations.clone(),
+            self.job_ended.clone(),
+            Arc::new(move |change| alerted(Told::Alert(change))),
+        );
         // None of them ends.
-        tokio::join!(guarding, jobs, shipping);
+        tokio::join!(guarding, jobs, shipping, watching);
     }
 
     async fn do_jobs(&self, report: Arc<dyn Fn(JobReport) + Send + Sync>) {
@@ -203,7 +215,7 @@ impl Scheduler {
                 job,
                 backups: backups.clone(),
                 running: self.running.clone(),
-                ended: self.ended.clone(),
+                ended: [self.ended.clone(), self.job_ended.clone()],
                 report: report.clone(),
             };
             // Its own thread: work on the backups blocks, and a slow cloud must not hold up a snapshot.
@@ -254,7 +266,7 @@ struct Work {
     job: Job,
     backups: Backups,
     running: Arc<Mutex<BTreeSet<Job>>>,
-    ended: Arc<Notify>,
+    ended: [Arc<Notify>; 2],
     report: Arc<dyn Fn(JobReport) + Send + Sync>,
 }
 
@@ -273,7 +285,7 @@ impl Work {
             Err(error) => JobOutcome::Failed { error },
         };
         (self.report)(JobReport { job: self.job, at: Utc::now(), outcome });
-        self.ended.notify_one();
+        self.ended.iter().for_each(|ended| ended.notify_one());
         was_done
     }
 }

@@ -87,6 +87,11 @@ pub(crate) fn attached_sessions(locations: &crate::paths::Locations) -> Vec<Stri
     attached.map(|record| record.id.as_str().to_owned()).collect()
 }
 
+/// Whether any session of a home is on record. No engine is asked.
+pub(crate) fn has_records(locations: &crate::paths::Locations) -> bool {
+    !Record::all(locations).is_empty()
+}
+
 impl Sessions {
     /// All sessions of this home, oldest first. Changes nothing.
     ///

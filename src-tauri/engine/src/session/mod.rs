@@ -29,8 +29,8 @@ pub use environment::TERMINAL_VARIABLES;
 pub use finish::{DataInside, Finished, FinishedSession, Follow};
 pub use id::SessionId;
 pub use launch::{Joining, Launch, MissingImage};
-pub(crate) use list::attached_sessions;
 pub use list::{ListedSession, SessionState};
+pub(crate) use list::{attached_sessions, has_records};
 pub use project::Project;
 pub use sync_status::SyncStatus;
 

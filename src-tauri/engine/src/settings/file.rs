@@ -1,9 +1,14 @@
 //! `settings.toml`: reading, checking, changing one key at a time.
 
-use super::keys::{
-    AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size,
+use super::{
+    keys::{AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size},
+    rules::{self, RULE_FIELDS, WrittenField, WrittenRule},
 };
-use crate::error_handling::{Code, Error, Result};
+use crate::{
+    alerting::{Awake, ChannelName, Policy, QuietHours, Severity, time_of_day},
+    error_handling::{Code, Error, Result},
+    keychain::Sensitive,
+};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -31,6 +36,7 @@ pub enum Source {
 pub struct Settings {
     file: PathBuf,
     values: BTreeMap<&'static str, (String, Source)>,
+    rules: BTreeMap<String, WrittenRule>,
 }
 
 impl Settings {
@@ -45,20 +51,30 @@ impl Settings {
     fn load_with(file: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut values: BTreeMap<_, _> =
             KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Source::Default))).collect();
+        let mut rules: BTreeMap<String, WrittenRule> = BTreeMap::new();
         for (name, value, line) in written(file)? {
             let place = format!("{}, line {line}", file.display());
+            if name.starts_with(rules::PREFIX) {
+                let (rule, field) = rule_field(&name).map_err(|error| error.why(&place))?;
+                let value = checked(field, &value, &name).map_err(|error| error.why(&place))?;
+                rules.entry(rule.to_owned()).or_default().insert(field.name, WrittenField { value, place });
+                continue;
+            }
             let key = key_named(&name).map_err(|error| error.why(&place))?;
-            values.insert(key.name, (checked(key, &value).map_err(|error| error.why(&place))?, Source::File));
+            values.insert(
+                key.name,
+                (checked(key, &value, key.name).map_err(|error| error.why(&place))?, Source::File),
+            );
         }
         for key in KEYS {
             let name = variable_name(key);
             if let Some(value) = variable(&name) {
-                let value = checked(key, &value)
+                let value = checked(key, &value, key.name)
                     .map_err(|error| error.why(format!("the environment variable {name}")))?;
                 values.insert(key.name, (value, Source::Environment(name)));
             }
         }
-        Ok(Self { file: file.to_path_buf(), values })
+        Ok(Self { file: file.to_path_buf(), values, rules })
     }
 
     /// One setting's value in its written form, and where it comes from.
@@ -66,6 +82,13 @@ impl Settings {
     /// # Errors
     /// [`Code::SettingsUnknownKey`], naming the nearest key.
     pub fn get(&self, name: &str) -> Result<(&str, &Source)> {
+        if name.starts_with(rules::PREFIX) {
+            let (rule, field) = rule_field(name)?;
+            let written = self.rules.get(rule).and_then(|fields| fields.get(field.name));
+            return Ok(
+                written.map_or((field.default, &Source::Default), |written| (&written.value, &Source::File))
+            );
+        }
         let key = key_named(name)?;
         let (value, source) = &self.values[key.name];
         Ok((value, source))
@@ -84,12 +107,12 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`]; the file is then as it was.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let key = key_named(name)?;
-        let value = checked(key, value)?;
+        let key = if name.starts_with(rules::PREFIX) { rule_field(name)?.1 } else { key_named(name)? };
+        let value = checked(key, value, name)?;
         let mut document = document(&self.file)?;
         let mut table: &mut Table = document.as_table_mut();
-        let mut parts: Vec<_> = key.name.split('.').collect();
-        let leaf = parts.pop().unwrap_or(key.name);
+        let mut parts: Vec<_> = name.split('.').collect();
+        let leaf = parts.pop().unwrap_or(name);
         for part in parts {
             let item = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
             table = item.as_table_mut().ok_or_else(|| {
@@ -110,7 +133,7 @@ impl Settings {
     /// [`Code::SettingsUnknownKey`] or [`Code::SettingsValue`].
     pub fn use_for_now(&mut self, name: &str, value: &str) -> Result<()> {
         let key = key_named(name)?;
-        let value = checked(key, value)?;
+        let value = checked(key, value, key.name)?;
         self.values.insert(key.name, (value, Source::CommandLine));
         Ok(())
     }
@@ -264,6 +287,42 @@ impl Settings {
         size(self.text("backup.archive_size")).unwrap_or(10 << 30)
     }
 
+    /// `alerts.rules`, as they are written.
+    #[must_use]
+    pub fn alert_rules(&self) -> &BTreeMap<String, WrittenRule> {
+        &self.rules
+    }
+
+    /// The rules for who is told of alerts, and when, with the channels that are set up.
+    #[must_use]
+    pub fn alert_policy(&self, available: Vec<ChannelName>) -> Policy {
+        let minutes = |name| self.text(name).parse().unwrap_or(15);
+        let route = |severity: Severity, name| {
+            let words = self.text(name).split_whitespace();
+            (severity, words.filter_map(ChannelName::from_word).collect())
+        };
+        Policy {
+            throttle: chrono::TimeDelta::minutes(minutes("alerts.throttle_minutes")),
+            escalation: Awake::minutes(minutes("alerts.escalation_minutes")),
+            routes: BTreeMap::from([
+                route(Severity::High, "alerts.routes.high"),
+                route(Severity::Medium, "alerts.routes.medium"),
+                route(Severity::Low, "alerts.routes.low"),
+            ]),
+            available,
+            quiet: QuietHours::parse(self.text("alerts.quiet_hours")),
+            digest: time_of_day(self.text("alerts.digest_at")),
+        }
+    }
+
+    /// `alerts.ping_url`. It may be a secret: it is shown to nobody but its owner.
+    #[must_use]
+    pub fn ping_url(&self) -> Option<Sensitive<String>> {
+        Some(self.text("alerts.ping_url"))
+            .filter(|text| !text.is_empty())
+            .map(|text| Sensitive::new(text.to_owned()))
+    }
+
     /// `backup.quarantine_days`.
     #[must_use]
     pub fn quarantine(&self) -> chrono::TimeDelta {
@@ -297,6 +356,24 @@ impl Settings {
     }
 }
 
+/// The rule and the field that a name is about.
+fn rule_field(name: &str) -> Result<(&str, &'static Key)> {
+    let refused = |what: String| Error::new(Code::SettingsUnknownKey, what);
+    let (rule, field) = rules::parts(name).ok_or_else(|| {
+        refused(format!("`{name}` is no field of a rule"))
+            .why("a rule's name is of small letters, digits and hyphens")
+            .remedy(format!("drydock settings set {}my-rule.above 5", rules::PREFIX))
+    })?;
+    RULE_FIELDS.iter().find(|known| known.name == field).map(|key| (rule, key)).ok_or_else(|| {
+        let error = refused(format!("a rule has no field `{field}`"));
+        let names = || RULE_FIELDS.iter().map(|known| known.name);
+        match nearest_of(field, names()) {
+            Some(near) => error.remedy(format!("did you mean `{}{rule}.{near}`?", rules::PREFIX)),
+            None => error.remedy(format!("its fields are: {}", names().collect::<Vec<_>>().join(", "))),
+        }
+    })
+}
+
 /// The environment variable that overrides a key: `image.base` → `DRYDOCK_IMAGE_BASE`.
 fn variable_name(key: &Key) -> String {
     format!("DRYDOCK_{}", key.name.replace('.', "_").to_uppercase())
@@ -313,8 +390,13 @@ fn key_named(name: &str) -> Result<&'static Key> {
 }
 
 fn nearest(name: &str) -> Option<&'static str> {
-    let (distance, key) = KEYS.iter().map(|key| (edit_distance(name, key.name), key.name)).min()?;
-    (distance <= name.len().max(3) / 2).then_some(key)
+    nearest_of(name, KEYS.iter().map(|key| key.name))
+}
+
+/// The word that is nearest to another, if any is near.
+fn nearest_of(name: &str, words: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let (distance, word) = words.map(|word| (edit_distance(name, word), word)).min()?;
+    (distance <= name.len().max(3) / 2).then_some(word)
 }
 
 /// Levenshtein's distance by bytes; keys are ASCII and short.
@@ -332,14 +414,13 @@ fn edit_distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-fn checked(key: &Key, value: &str) -> Result<String> {
-    match key.kind.fault(value) {
-        None => Ok(value.to_owned()),
-        Some(fault) => {
-            Err(Error::new(Code::SettingsValue, format!("`{}` cannot be \"{value}\": {fault}", key.name))
-                .remedy(format!("drydock settings set {} {}", key.name, shown_default(key))))
-        }
-    }
+fn checked(key: &Key, value: &str, name: &str) -> Result<String> {
+    let Some(fault) = key.kind.fault(value) else { return Ok(value.to_owned()) };
+    let error = Error::new(Code::SettingsValue, format!("`{name}` cannot be \"{value}\": {fault}"));
+    Err(match nearest_of(value, key.kind.words().into_iter()) {
+        Some(near) if !value.is_empty() => error.remedy(format!("drydock settings set {name} {near}")),
+        _ => error.remedy(format!("drydock settings set {name} {}", shown_default(key))),
+    })
 }
 
 fn shown_default(key: &Key) -> String {
@@ -348,7 +429,8 @@ fn shown_default(key: &Key) -> String {
 
 fn written_value(key: &Key, value: &str) -> Value {
     match (key.kind, value.parse::<i64>()) {
-        (super::keys::Kind::Integer(..), Ok(number)) => number.into(),
+        (super::keys::Kind::Integer(..) | super::keys::Kind::Number, Ok(number)) => number.into(),
+        (super::keys::Kind::Number, Err(_)) => value.parse::<f64>().map_or_else(|_| value.into(), Into::into),
         _ => value.into(),
     }
 }
@@ -454,6 +536,34 @@ mod tests {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains("# mine") && text.contains("# why") && text.contains("pids = 512"), "{text}");
         assert_eq!(Settings::load_with(&file, |_| None).unwrap().pids(), 512);
+    }
+
+    #[test]
+    fn a_wrong_rule_is_refused_with_its_place_and_the_nearest_word() {
+        let error = load("[alerts.rules.mine]\nmetric = \"sync.failures\"\nabov = 3\n").unwrap_err();
+        assert_eq!(error.code(), Code::SettingsUnknownKey);
+        assert!(error.causes()[0].ends_with("line 3"), "{error:?}");
+        assert!(error.remedies()[0].contains("alerts.rules.mine.above"), "{error:?}");
+        let error = load("[alerts.rules.mine]\nmetric = \"sync.failure\"\n").unwrap_err();
+        assert!(error.remedies()[0].ends_with("metric sync.failures"), "{error:?}");
+        assert!(error.causes()[0].ends_with("line 2"), "{error:?}");
+        for wrong in ["mine.for = \"soon\"", "mine.above = true", "Mine.above = 1", "above = 1"] {
+            assert!(load(&format!("[alerts.rules]\n{wrong}\n")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_rule_is_set_and_read_like_any_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("settings.toml");
+        let mut settings = Settings::load_with(&file, |_| None).unwrap();
+        settings.set("alerts.rules.disk.above", "0.9").unwrap();
+        settings.set("alerts.rules.disk.for", "5m").unwrap();
+        assert_eq!(settings.get("alerts.rules.disk.above").unwrap(), ("0.9", &Source::File));
+        assert_eq!(settings.get("alerts.rules.disk.keep").unwrap(), ("0m", &Source::Default));
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains("[alerts.rules.disk]") && text.contains("above = 0.9"), "{text}");
+        assert!(settings.set("alerts.rules.disk.severity", "hihg").is_err());
     }
 
     #[test]

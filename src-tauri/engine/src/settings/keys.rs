@@ -1,5 +1,6 @@
 //! The table of settings: name, kind, default, and what each is for.
 
+use crate::alerting::{ChannelName, QuietHours, time_of_day};
 use serde::Serialize;
 
 /// One setting.
@@ -43,6 +44,20 @@ pub enum Kind {
     Packages,
     /// Empty, or the address of a server: https, or http on this computer.
     Server,
+    /// Any number.
+    Number,
+    /// A stretch of time such as `10m`, `2h` or `7d`.
+    Stretch,
+    /// Empty, or a time of the day such as `09:00`.
+    TimeOfDay,
+    /// Empty, or hours of the day such as `22:00-07:00`.
+    Hours,
+    /// Names of channels, separated by spaces.
+    Channels,
+    /// Empty, or the address of a web page.
+    Address,
+    /// What a rule for alerts can look at.
+    Measure,
 }
 
 /// Every setting. `drydock settings list` prints this table.
@@ -239,6 +254,54 @@ pub const KEYS: &[Key] = &[
         default: "false",
         about: "whether this computer and sessions (and so projects' folders) are sent by their names, and not as digests",
     },
+    Key {
+        name: "alerts.throttle_minutes",
+        kind: Kind::Integer(1, 1440),
+        default: "15",
+        about: "the same alert is not said twice in a channel within so many minutes, unless it matters more",
+    },
+    Key {
+        name: "alerts.escalation_minutes",
+        kind: Kind::Integer(1, 1440),
+        default: "15",
+        about: "a High alert that nobody takes on goes to the next channel after so many minutes awake, a Medium one after four times as many",
+    },
+    Key {
+        name: "alerts.quiet_hours",
+        kind: Kind::Hours,
+        default: "",
+        about: "hours in which only High alerts are said (22:00-07:00); empty is none",
+    },
+    Key {
+        name: "alerts.digest_at",
+        kind: Kind::TimeOfDay,
+        default: "09:00",
+        about: "when alerts without a channel of their own are said together, once a day; empty is never",
+    },
+    Key {
+        name: "alerts.routes.high",
+        kind: Kind::Channels,
+        default: "desktop slack email",
+        about: "where High alerts go: the first at once, the next while nobody takes it on",
+    },
+    Key {
+        name: "alerts.routes.medium",
+        kind: Kind::Channels,
+        default: "desktop slack",
+        about: "where Medium alerts go",
+    },
+    Key {
+        name: "alerts.routes.low",
+        kind: Kind::Channels,
+        default: "",
+        about: "where Low alerts go; empty is only the daily digest",
+    },
+    Key {
+        name: "alerts.ping_url",
+        kind: Kind::Address,
+        default: "",
+        about: "an address that is asked for every five minutes while Drydock watches, so that somebody else notices when it does not",
+    },
 ];
 
 /// Whether damage is mended without asking.
@@ -366,6 +429,21 @@ impl MemoryLimit {
     }
 }
 
+/// A stretch of time: seconds, minutes, hours or days, up to a week.
+pub(crate) fn stretch(text: &str) -> Option<chrono::TimeDelta> {
+    use chrono::TimeDelta;
+    let at = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: i64 = text[..at].parse().ok()?;
+    let stretch = match &text[at..] {
+        "s" => TimeDelta::try_seconds(number),
+        "m" => TimeDelta::try_minutes(number),
+        "h" => TimeDelta::try_hours(number),
+        "d" => TimeDelta::try_days(number),
+        _ => None,
+    }?;
+    (stretch <= TimeDelta::days(7)).then_some(stretch)
+}
+
 /// A whole number with an optional `k`, `m` or `g` (powers of 1024), in bytes.
 pub(super) fn size(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
@@ -409,8 +487,26 @@ impl Kind {
             Self::Version => is_version(value),
             Self::Packages => value.split_whitespace().all(is_package_name),
             Self::Server => value.is_empty() || crate::observability::Server::parse(value).is_some(),
+            Self::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
+            Self::Stretch => stretch(value).is_some(),
+            Self::TimeOfDay => value.is_empty() || time_of_day(value).is_some(),
+            Self::Hours => value.is_empty() || QuietHours::parse(value).is_some(),
+            Self::Channels => value.split_whitespace().all(|word| ChannelName::from_word(word).is_some()),
+            Self::Address => {
+                value.is_empty() || value.starts_with("https://") || value.starts_with("http://")
+            }
+            Self::Measure => super::rules::measures().any(|word| word == value),
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
+    }
+
+    /// The words that it can be, where they are few.
+    pub(super) fn words(self) -> Vec<&'static str> {
+        match self {
+            Self::Choice(words) => words.to_vec(),
+            Self::Measure => super::rules::measures().collect(),
+            _ => Vec::new(),
+        }
     }
 
     fn wanted(self) -> String {
@@ -431,6 +527,18 @@ impl Kind {
             Self::Server => {
                 "empty, or an address that begins with https://, or http:// on this computer, without a login in it"
                     .into()
+            }
+            Self::Number => "a number".into(),
+            Self::Stretch => "a stretch of time of at most 7 days, such as 10m, 2h or 7d".into(),
+            Self::TimeOfDay => "empty, or a time such as 09:00".into(),
+            Self::Hours => "empty, or hours such as 22:00-07:00".into(),
+            Self::Channels => format!(
+                "some of {}, separated by spaces",
+                ChannelName::ALL.iter().map(|name| name.word()).collect::<Vec<_>>().join(", ")
+            ),
+            Self::Address => "empty, or an address that begins with https://".into(),
+            Self::Measure => {
+                format!("one of: {}", super::rules::measures().collect::<Vec<_>>().join(", "))
             }
         }
     }

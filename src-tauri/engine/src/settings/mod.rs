@@ -4,6 +4,9 @@
 
 mod file;
 mod keys;
+mod rules;
 
 pub use file::{Settings, Source};
+pub(crate) use keys::stretch;
 pub use keys::{AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits};
+pub use rules::{RULE_FIELDS, WrittenField, WrittenRule};

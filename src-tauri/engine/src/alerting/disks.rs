@@ -1,0 +1,48 @@
+//! How full the disks are that Drydock writes to.
+
+use super::{NoData, Reading, Seen};
+use crate::{paths::Locations, settings::Settings};
+use std::{collections::BTreeSet, os::unix::fs::MetadataExt, path::Path};
+
+/// The share that is used of each: your home's, the external copy's, the engine's. One disk counts once.
+pub(super) fn used(locations: &Locations, settings: &Settings, engine: Option<&Path>) -> Seen {
+    let external = settings.external_copy(&locations.home);
+    let mut readings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (name, path) in
+        [("home", Some(locations.home.as_path())), ("external", external.as_deref()), ("engine", engine)]
+    {
+        let Some(path) = path else { continue };
+        // One that is not there is not full.
+        let Ok(data) = path.metadata() else { continue };
+        if !seen.insert(data.dev()) {
+            continue;
+        }
+        match share(path) {
+            Ok(share) => {
+                let words = format!("{:.0} % of the disk of {} is used.", share * 100.0, described(name));
+                readings.push(Reading::new(name, share, words));
+            }
+            Err(cause) if name == "home" => return Err(NoData(format!("the disk does not say: {cause}"))),
+            Err(_) => {}
+        }
+    }
+    Ok(readings)
+}
+
+fn described(name: &str) -> &'static str {
+    match name {
+        "external" => "the external copy",
+        "engine" => "the container engine",
+        _ => "your home",
+    }
+}
+
+/// As `df` has it: of what can be used.
+#[allow(clippy::cast_precision_loss)] // a share
+fn share(path: &Path) -> std::io::Result<f64> {
+    let found = rustix::fs::statvfs(path)?;
+    let used = found.f_blocks.saturating_sub(found.f_bfree);
+    let whole = used.saturating_add(found.f_bavail);
+    Ok(if whole == 0 { 0.0 } else { used as f64 / whole as f64 })
+}

@@ -1,0 +1,133 @@
+//! What the events and metrics of the last days tell alerting, kept in memory: each line is read once.
+
+use crate::{
+    error_handling::{Code, Outcome},
+    observability::{EventLine, EventName, Files, Follow, MetricLine, MetricName},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// So far back a rule can look.
+pub(crate) const LONGEST_WINDOW: TimeDelta = TimeDelta::days(7);
+
+/// A launch, as it came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Launch {
+    Done,
+    /// By a fault of Drydock's, the engine's or the image's.
+    Failed,
+    /// Something of the user's was missing or wrong.
+    Refused,
+}
+
+/// A sync, as it came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sync {
+    Done,
+    Failed,
+}
+
+/// What is known of the last days.
+#[derive(Debug)]
+pub(super) struct Records {
+    events: Follow<EventLine>,
+    metrics: Follow<MetricLine>,
+    pub(super) launches: Vec<(DateTime<Utc>, Launch)>,
+    pub(super) syncs: Vec<(DateTime<Utc>, String, Sync)>,
+    pub(super) values: Vec<(DateTime<Utc>, MetricName, f64)>,
+}
+
+impl Records {
+    pub(super) fn read(files: &Files, now: DateTime<Utc>) -> Self {
+        let (past_events, events) = Follow::with_past(&files.events);
+        let (past_metrics, metrics) = Follow::with_past(&files.metrics);
+        let mut records =
+            Self { events, metrics, launches: Vec::new(), syncs: Vec::new(), values: Vec::new() };
+        records.take(past_events, past_metrics, now);
+        records
+    }
+
+    /// What has come since.
+    pub(super) fn go_on(&mut self, now: DateTime<Utc>) {
+        let (events, metrics) = (self.events.more(), self.metrics.more());
+        self.take(events, metrics, now);
+    }
+
+    fn take(&mut self, events: Vec<EventLine>, metrics: Vec<MetricLine>, now: DateTime<Utc>) {
+        for line in events {
+            self.take_event(line);
+        }
+        let known = |name: &str| MetricName::ALL.iter().find(|known| known.as_str() == name).copied();
+        self.values
+            .extend(metrics.into_iter().filter_map(|line| Some((line.ts, known(&line.name)?, line.value))));
+        let young = |at: DateTime<Utc>| now - at <= LONGEST_WINDOW;
+        self.launches.retain(|(at, _)| young(*at));
+        self.syncs.retain(|(at, ..)| young(*at));
+        self.values.retain(|(at, ..)| young(*at));
+    }
+
+    fn take_event(&mut self, line: EventLine) {
+        let is = |name: EventName| line.event == name.as_str();
+        if is(EventName::SessionLaunched) {
+            self.launches.push((line.ts, Launch::Done));
+        } else if is(EventName::SessionFailed) {
+            self.launches.push((line.ts, outcome(line.code.as_deref())));
+        } else if is(EventName::SyncFailed) {
+            self.syncs.push((line.ts, line.session.unwrap_or_default(), Sync::Failed));
+        } else if is(EventName::SyncedIn) || is(EventName::SyncedOut) || is(EventName::SessionEnded) {
+            self.syncs.push((line.ts, line.session.unwrap_or_default(), Sync::Done));
+        }
+    }
+}
+
+/// Whose fault a failed launch is, by its code.
+fn outcome(code: Option<&str>) -> Launch {
+    let known = Code::ALL.iter().find(|known| Some(known.as_str()) == code);
+    match known.map(|code| code.outcome()) {
+        Some(Outcome::Usage | Outcome::NotPossibleHere | Outcome::NeedsUser) => Launch::Refused,
+        Some(Outcome::Failed) | None => Launch::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, io::Write, path::Path};
+
+    fn append(file: &Path, lines: &[String]) {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+        for line in lines {
+            writeln!(file, "{line}").unwrap();
+        }
+    }
+
+    fn event(at: DateTime<Utc>, name: &str, more: &str) -> String {
+        format!(r#"{{"ts":"{}","event":"{name}","level":"info"{more}}}"#, at.to_rfc3339())
+    }
+
+    #[test]
+    fn each_line_is_read_once_also_when_a_file_is_put_aside() {
+        let home = tempfile::tempdir().unwrap();
+        let locations = crate::paths::Locations::find(Some(home.path())).unwrap();
+        let files = Files::of(&locations);
+        let now = Utc::now();
+        let launched = |ago| event(now - TimeDelta::hours(ago), "session.launched", "");
+        append(&files.events, &[launched(24 * 8), launched(2)]);
+        let mut records = Records::read(&files, now);
+        assert_eq!(records.launches.len(), 1);
+
+        append(&files.events, &[event(now, "session.failed", r#","code":"session.start""#)]);
+        let aside = format!("{}.1", files.events.display());
+        fs::rename(&files.events, aside).unwrap();
+        append(&files.events, &[event(now, "session.failed", r#","code":"config.damaged""#)]);
+        append(
+            &files.metrics,
+            &[format!(r#"{{"ts":"{}","name":"session.launch.duration","value":2.5}}"#, now.to_rfc3339())],
+        );
+        records.go_on(now);
+        records.go_on(now);
+
+        let outcomes: Vec<_> = records.launches.iter().map(|(_, launch)| *launch).collect();
+        assert_eq!(outcomes, [Launch::Done, Launch::Failed, Launch::Refused]);
+        assert_eq!(records.values, [(records.values[0].0, MetricName::LaunchSeconds, 2.5)]);
+    }
+}
