@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 /// A recovery's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct RecoveryId(Uuid);
 
@@ -66,6 +67,7 @@ pub struct Wish {
 
 /// What happens to one file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "act")]
 pub enum Act {
     /// Nothing is there: it comes back from the snapshot.
@@ -104,6 +106,7 @@ pub enum Act {
 
 /// One file of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Item {
     /// The file.
     pub file: PathBuf,
@@ -120,6 +123,7 @@ pub struct Item {
 
 /// The snapshot that a recovery uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Chosen {
     /// Its name.
     pub id: SnapshotId,
@@ -129,6 +133,7 @@ pub struct Chosen {
 
 /// A snapshot that is not used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Skipped {
     /// The snapshot.
     pub id: SnapshotId,
@@ -140,6 +145,7 @@ pub struct Skipped {
 
 /// What a recovery is going to do. Nothing was changed for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Plan {
     /// The recovery's name.
     pub id: RecoveryId,

@@ -36,6 +36,7 @@ pub struct Recovery {
 
 /// A file that stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Left {
     /// The file.
     pub file: PathBuf,
@@ -48,6 +49,7 @@ pub struct Left {
 
 /// What becomes of a file that a recovery left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "then")]
 pub enum Then {
     /// Nothing needs to be done.
@@ -66,6 +68,7 @@ pub enum Then {
 
 /// A file that was recovered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Recovered {
     /// The file.
     pub file: PathBuf,
@@ -75,6 +78,7 @@ pub struct Recovered {
 
 /// What a recovery did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Report {
     /// Its name.
     pub id: RecoveryId,

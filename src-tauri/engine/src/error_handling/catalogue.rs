@@ -126,6 +126,7 @@ catalogue! {
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
     SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";
     SettingsFile = "settings.file", Failed, "The settings file cannot be read.";
+    TerminalNone = "terminal.none", NotPossibleHere, "No terminal could be opened for a session.";
     DiskFull = "disk.full", Failed, "A disk is full.";
     FileAccess = "file.access", Failed, "A file could not be read or written.";
     Usage = "usage", Usage, "The command was called wrongly.";

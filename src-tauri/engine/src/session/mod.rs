@@ -6,6 +6,7 @@
 mod attached;
 mod bring_in;
 mod bring_out;
+mod changes;
 mod configuration;
 mod environment;
 mod finish;
@@ -16,6 +17,7 @@ mod list;
 mod login;
 mod observed;
 mod project;
+mod recent;
 mod record;
 mod staging;
 mod sync_status;
@@ -30,6 +32,7 @@ pub use launch::{Joining, Launch, MissingImage};
 pub(crate) use list::attached_sessions;
 pub use list::{ListedSession, SessionState};
 pub use project::Project;
+pub use recent::recent_projects;
 pub use sync_status::SyncStatus;
 
 use crate::{container::ContainerEngine, paths::Locations, settings::Settings};

@@ -6,4 +6,6 @@ mod file;
 mod keys;
 
 pub use file::{Settings, Source};
-pub use keys::{AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits};
+pub use keys::{
+    AutomaticRecovery, HistoryScope, KEYS, Key, Kind, LoginMode, MemoryLimit, PathMode, SyncLimits,
+};
