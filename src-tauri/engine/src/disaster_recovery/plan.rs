@@ -87,7 +87,8 @@ pub enum Act {
     },
     /// It comes back from a backup that Claude Code made itself and that is newer than the snapshot.
     FromClaudeCode {
-        /// That backup.
+        /// That backup. `file` is already the item's own, beside which this stands.
+        #[serde(rename = "backup")]
         file: PathBuf,
     },
     /// No backup has it: what is still good in it stays.
@@ -205,6 +206,30 @@ impl Act {
             Self::FromClaudeCode { .. } | Self::KeepWhatIsWhole | Self::Fix { .. } | Self::ByHand { .. } => {
                 None
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_that_is_written_down_is_read_again() {
+        let snapshot: SnapshotId = "a".repeat(64).parse().unwrap();
+        let acts = [
+            Act::BringBack { snapshot: snapshot.clone() },
+            Act::Merge { snapshot: snapshot.clone() },
+            Act::Replace { snapshot },
+            Act::FromClaudeCode { file: "/h/.claude/backups/1".into() },
+            Act::KeepWhatIsWhole,
+            Act::Fix { fix: Fix::DropByteOrderMark },
+            Act::ByHand { remedy: "look".to_owned() },
+        ];
+        for act in acts {
+            let item = Item { file: "/h/x".into(), name: "x".into(), why: "odd".to_owned(), act, bytes: 1 };
+            let text = serde_json::to_string(&item).unwrap();
+            assert_eq!(serde_json::from_str::<Item>(&text).unwrap(), item, "{text}");
         }
     }
 }
