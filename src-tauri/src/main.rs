@@ -5,6 +5,7 @@ mod desk;
 mod doing;
 mod messages;
 mod overview;
+mod popover;
 mod terminal;
 mod tray;
 #[cfg(test)]
@@ -74,6 +75,7 @@ fn handler() -> impl Fn(tauri::ipc::Invoke) -> bool + Send + Sync + 'static {
         commands::held::held_diff,
         commands::held::reject_held,
         commands::held::undo_held,
+        commands::home::close_popover,
         commands::home::doings,
         commands::home::failure,
         commands::home::look_again,

@@ -19,7 +19,7 @@ let address: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "drydock-replay-"));
   const given = { configFile: "vite.config.ts", root: "replay", logLevel: "warn" } as const;
-  await build({ ...given, build: { outDir: folder } });
+  await build({ ...given, build: { outDir: folder, emptyOutDir: true } });
   server = await preview({ ...given, build: { outDir: folder }, preview: { port: 0 } });
   address = server.resolvedUrls?.local[0] ?? "";
   // Tests run as root in containers, where Chromium's own sandbox cannot be.

@@ -34,6 +34,7 @@ export const backend = {
   doings: () => call<Doing[]>("doings"),
   failure: () => call<EngineError | null>("failure"),
   lookAgain: () => call<null>("look_again"),
+  closePopover: () => call<null>("close_popover"),
   openPage: (page: Page) => call<null>("open_page", { page }),
 
   launch: (project: string) => call<null>("launch_session", { project }),

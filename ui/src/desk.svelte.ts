@@ -34,8 +34,12 @@ export const desk: Desk = $state({
 
 export const doing = (deed: Deed): Doing | undefined => desk.doings.find((one) => one.deed === deed);
 
+/** The popover has one page; the others are in the main window. */
+export const isPopover = location.search === "?popover";
+
 export function go(page: Page): void {
-  location.hash = page;
+  if (isPopover) attempt(() => backend.openPage(page));
+  else location.hash = page;
 }
 
 /** Hears first and asks then, so that nothing falls between the two. */
@@ -45,7 +49,7 @@ export async function begin(): Promise<void> {
   await Promise.all([
     hear.overview((overview) => Object.assign(desk, { overview, now: new Date() })),
     hear.doings((doings) => (desk.doings = doings)),
-    hear.page(go),
+    hear.page((page) => (location.hash = isPopover ? "home" : page)),
     hear.failure(() => void takeFailure()),
   ]);
   const [overview, doings] = await Promise.all([backend.overview(), backend.doings()]);

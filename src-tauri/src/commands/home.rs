@@ -4,6 +4,7 @@ use super::Shared;
 use crate::{
     doing::Doing,
     overview::Overview,
+    popover,
     windows::{self, Page},
 };
 use drydock_engine::error_handling::{Code, Error, Result};
@@ -35,9 +36,17 @@ pub(crate) fn failure(desk: Shared<'_>) -> Option<Error> {
     desk.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// Shows a page in the main window.
+/// Shows a page in the main window, instead of the popover.
 #[tauri::command]
 pub(crate) async fn open_page(app: AppHandle, page: Page) -> Result<()> {
-    windows::open(&app, page)
+    popover::hide(&app)
+        .and_then(|()| windows::open(&app, page))
         .map_err(|cause| Error::new(Code::Internal, "the window could not be opened").why(cause))
+}
+
+/// Puts the popover away.
+#[tauri::command]
+pub(crate) async fn close_popover(app: AppHandle) -> Result<()> {
+    popover::hide(&app)
+        .map_err(|cause| Error::new(Code::Internal, "the popover could not be put away").why(cause))
 }

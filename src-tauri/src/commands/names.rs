@@ -9,6 +9,7 @@ pub(crate) const NAMES: &[&str] = &[
     "build_session_image",
     "checks",
     "choose_project",
+    "close_popover",
     "doings",
     "errors",
     "events",

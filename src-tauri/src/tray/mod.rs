@@ -8,6 +8,7 @@ use crate::{
     desk::Desk,
     messages::Words,
     overview::Overview,
+    popover,
     terminal::Inside,
     windows,
 };
@@ -21,7 +22,7 @@ use std::{
 use tauri::{
     AppHandle, Manager as _, Wry,
     menu::{IsMenuItem, Menu, MenuId, MenuItemBuilder, PredefinedMenuItem, SubmenuBuilder},
-    tray::{TrayIcon, TrayIconBuilder},
+    tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent},
 };
 
 /// The icon with what it shows now, so that only what is another is made anew.
@@ -43,6 +44,9 @@ pub(crate) fn show(app: &AppHandle) -> Result<Tray, Box<dyn Error>> {
         // Linux panels read the icon from a file, and /tmp, where it would go by itself, is everybody's.
         .temp_dir_path(app.path().app_cache_dir()?)
         .menu(&menu)
+        // Where an icon is clicked, the left click shows the popover, and the right one the menu.
+        .show_menu_on_left_click(!cfg!(target_os = "macos"))
+        .on_tray_icon_event(|icon, event| on_click(icon.app_handle(), &event))
         .on_menu_event(|app, event| act_on(app, event.id()));
     // On Linux the library that speaks to the tray is loaded only now, and its absence is a panic, not an error.
     let icon = catch_unwind(AssertUnwindSafe(|| tray.build(app)))
@@ -72,6 +76,16 @@ impl Tray {
         }
         *shown = Some((lines, overview.state));
         Ok(())
+    }
+}
+
+fn on_click(app: &AppHandle, event: &TrayIconEvent) {
+    if let TrayIconEvent::Click {
+        button: MouseButton::Left, button_state: MouseButtonState::Up, rect, ..
+    } = event
+        && let Err(error) = popover::toggle(app, *rect)
+    {
+        tracing::error!(%error, "the popover could not be shown");
     }
 }
 

@@ -1,5 +1,5 @@
 //! WebKit's own WebDriver, which starts the app as if it were a browser.
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 
@@ -35,4 +35,32 @@ impl Browser {
             .await
             .expect("the driver starts the app")
     }
+}
+
+/// Clicks the button with these words, once there is one that can be clicked.
+pub(crate) async fn click(page: &Client, words: &str) {
+    let path = format!("//button[normalize-space()={words:?} and not(@disabled)]");
+    let button = page.wait().for_element(Locator::XPath(&path)).await;
+    button.unwrap_or_else(|cause| panic!("no button {words}: {cause}")).click().await.unwrap();
+}
+
+/// Waits until the page says this.
+pub(crate) async fn reads(page: &Client, words: &str) {
+    until(words, async || {
+        let text =
+            page.execute("return document.querySelector('main')?.innerText ?? ''", vec![]).await.unwrap();
+        text.as_str().is_some_and(|text| text.contains(words))
+    })
+    .await;
+}
+
+/// Goes to another page of the window.
+pub(crate) async fn go(page: &Client, name: &str) {
+    page.execute(&format!("location.hash = {name:?}"), vec![]).await.unwrap();
+}
+
+/// Leaves a picture for a person to look at.
+pub(crate) async fn picture(page: &Client, name: &str) {
+    let file = crate::desktop::pictures().join(format!("app-{name}.png"));
+    std::fs::write(file, page.screenshot().await.unwrap()).unwrap();
 }

@@ -34,7 +34,7 @@ export function duration(language: string, seconds: number): string {
 /** How long ago something was. What seems to be still to come is now: two clocks are never the same. */
 export function ago(language: string, at: Date, now: Date): string {
   const seconds = Math.max(0, (now.getTime() - at.getTime()) / 1000);
-  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
   const steps: [number, Unit][] = [
     [86_400, "day"],
     [3600, "hour"],
