@@ -5,6 +5,13 @@ use serde_json::{Map, Value, json};
 
 use crate::desktop::{Desktop, Program, until};
 
+/// What the desktop looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Appearance {
+    Light,
+    Dark,
+}
+
 pub(crate) struct Browser {
     _driver: Program,
     address: String,
@@ -13,10 +20,17 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn start(desktop: &Desktop) -> Self {
+        Self::start_in(desktop, Appearance::Light).await
+    }
+
+    pub(crate) async fn start_in(desktop: &Desktop, appearance: Appearance) -> Self {
         // The driver cannot choose a free port itself, so one is asked for here and let go of again.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = desktop.command("WebKitWebDriver");
         command.arg(format!("--port={port}")).env("TAURI_WEBVIEW_AUTOMATION", "true");
+        if appearance == Appearance::Dark {
+            command.env("GTK_THEME", "Adwaita:dark");
+        }
         let driver = desktop.start_program(&mut command);
         until("WebKitWebDriver listens", async || {
             tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()

@@ -12,7 +12,7 @@ mod desktop;
 mod pages;
 mod tray;
 
-use desktop::{Desktop, until};
+use desktop::Desktop;
 use serde_json::json;
 use tray::Panel;
 
