@@ -69,7 +69,7 @@ pub(crate) struct Begun {
 impl Begun {
     pub(crate) fn of(app: &AppHandle, desk: &Arc<crate::desk::Desk>, deed: Deed) -> Self {
         let begun = Self { app: app.clone(), desk: desk.clone(), deed };
-        begun.tell(desk.doings.change(|all| all.push(Doing { deed, progress: None })));
+        begun.tell(&desk.doings.change(|all| all.push(Doing { deed, progress: None })));
         begun
     }
 
@@ -95,8 +95,8 @@ impl Begun {
         })
     }
 
-    fn tell(&self, all: Vec<Doing>) {
-        emit(&self.app, &all);
+    fn tell(&self, all: &[Doing]) {
+        emit(&self.app, all);
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `build.rs` has the names, from which the rights of each window are made; `ui/src/backend.ts` has their types.
 
+#![allow(clippy::needless_pass_by_value, reason = "Tauri hands everything over by value")]
+
 pub(crate) mod activity;
 pub(crate) mod backups;
 pub(crate) mod held;

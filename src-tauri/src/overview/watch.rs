@@ -84,10 +84,7 @@ pub(crate) enum Changed {
 /// Hears of sessions from the engine, and brings out the data of those that ended.
 async fn follow_sessions(desk: Arc<Desk>, seen: Arc<Mutex<SeenSessions>>) {
     loop {
-        let error = match hear(&desk, &seen).await {
-            Ok(()) => None,
-            Err(error) => Some(error),
-        };
+        let error = hear(&desk, &seen).await.err();
         if error.is_some() {
             *seen.lock().unwrap_or_else(PoisonError::into_inner) =
                 SeenSessions { sessions: Vec::new(), error };

@@ -34,7 +34,7 @@ async fn every_page_is_drawn_in_both_appearances_without_a_complaint() {
              document.addEventListener('securitypolicyviolation', (event) => complaints.push(event.violatedDirective));
              return matchMedia('(prefers-color-scheme: dark)').matches";
         let dark = page.execute(listen, vec![]).await.unwrap();
-        assert_eq!(dark, (appearance == Appearance::Dark).into());
+        assert_eq!(dark, serde_json::json!(appearance == Appearance::Dark));
         for (address, title) in [
             ("home", "Overview"),
             ("recovery", "Recovery"),

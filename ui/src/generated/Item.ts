@@ -35,9 +35,9 @@ snapshot: SnapshotId, } | { "act": "replace",
  */
 snapshot: SnapshotId, } | { "act": "from-claude-code", 
 /**
- * That backup.
+ * That backup. `file` is already the item's own, beside which this stands.
  */
-file: string, } | { "act": "keep-what-is-whole" } | { "act": "fix", 
+backup: string, } | { "act": "keep-what-is-whole" } | { "act": "fix", 
 /**
  * How.
  */
