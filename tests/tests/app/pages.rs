@@ -23,8 +23,9 @@ fn backed_up() -> Backups {
 #[tokio::test]
 async fn every_page_is_drawn_in_both_appearances_without_a_complaint() {
     let backups = backed_up();
-    let desktop = Desktop::of(backups.home.path());
     for (appearance, name) in [(Appearance::Light, "light"), (Appearance::Dark, "dark")] {
+        // On one bus the second would hand over to the first.
+        let desktop = Desktop::of(backups.home.path());
         let browser = Browser::start_in(&desktop, appearance).await;
         let page = browser.open_app().await;
         reads(&page, "Sessions").await;
