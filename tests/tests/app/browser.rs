@@ -75,6 +75,10 @@ pub(crate) async fn go(page: &Client, name: &str) {
 
 /// Leaves a picture for a person to look at.
 pub(crate) async fn picture(page: &Client, name: &str) {
+    // What is in the document is painted with the frame after the next.
+    let painted =
+        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))";
+    page.execute_async(painted, vec![]).await.unwrap();
     let file = crate::desktop::pictures().join(format!("app-{name}.png"));
     std::fs::write(file, page.screenshot().await.unwrap()).unwrap();
 }
