@@ -6,8 +6,11 @@ cd "$(dirname "$0")"
 
 png() { rsvg-convert --width "$2" --height "$2" --output "$3" "$1"; }
 
-png tray.svg 18 tray.png
-png tray.svg 36 tray@2x.png
+# The menu bar wants 18 points, sharp on a Retina screen; Linux panels take 32 pixels.
+for state in idle working needs-you problem offline; do
+  png "tray-$state.svg" 36 "tray-$state@2x.png"
+  png "panel-$state.svg" 32 "panel-$state.png"
+done
 for size in 16 32 64 128 256 512 1024; do png drydock.svg "$size" "$size.png"; done
 
 # .icns and .ico are plain containers around PNG files, so no other tool is needed to write them.

@@ -76,6 +76,7 @@ step "Rust is formatted" cargo fmt --all --check
 step "the page's packages" install_ui
 step "the page's types" npm --prefix ui run check
 step "the page's tests" npm --prefix ui test
+step "every page in a browser, with the app's answers replayed" npm --prefix ui run replay
 step "the page builds" npm --prefix ui run build
 step "licences, bans and sources of dependencies" cargo deny check --hide-inclusion-graph licenses bans sources
 step "known vulnerabilities of dependencies" check_advisories

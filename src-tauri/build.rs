@@ -1,4 +1,10 @@
-//! Embeds the page, the icons and the capabilities that tauri.conf.json names.
-fn main() {
-    tauri_build::build();
+//! Embeds the page, the icons and the capabilities that tauri.conf.json names, and makes a right of each command.
+
+use std::error::Error;
+use tauri_build::{AppManifest, Attributes, try_build};
+
+include!("src/commands/names.rs");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    Ok(try_build(Attributes::new().app_manifest(AppManifest::new().commands(NAMES)))?)
 }

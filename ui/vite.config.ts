@@ -1,5 +1,5 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   plugins: [svelte()],
@@ -11,6 +11,8 @@ export default defineConfig({
     // The preload polyfill is inline script, which the policy refuses as well; WebKit needs none.
     modulePreload: { polyfill: false },
   },
+  // Whole pages in a browser are tests of their own: `npm run replay`.
+  test: { include: ["src/**/*.test.ts"] },
   // The icons live beside this folder, not in it.
   server: { fs: { allow: [".."] } },
 });

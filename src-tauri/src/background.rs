@@ -1,21 +1,69 @@
-//! The scheduled work, while the app runs: unless a daemon does it already.
+//! What goes on without a window: the scheduled work, unless a daemon does it already, and the look at how
+//! everything stands.
 
+use crate::{
+    desk::Desk,
+    overview::{self, Changed, Overview},
+    tray::Tray,
+    windows::Page,
+};
 use chrono::Utc;
 use drydock_engine::{
     Drydock,
     alerting::Change,
     error_handling::{Code, Result},
-    paths::HOME_VARIABLE,
+    paths::{HOME_VARIABLE, Locations},
     scheduler::{GuardReport, JobOutcome, Scheduler, Told},
 };
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tauri::{AppHandle, Emitter as _, Manager as _};
 
-/// Begins it, and begins it again when whoever did it has ended.
-pub(crate) fn start() {
+/// Begins both.
+pub(crate) fn start(app: &AppHandle, tray: Option<Tray>) {
+    let desk = app.state::<Arc<Desk>>().inner().clone();
+    schedule(desk.clone());
+    let told = app.clone();
+    let tray = tray.map(Arc::new);
+    tauri::async_runtime::spawn(overview::watch(desk, move |overview, changed| {
+        tell_of(&told, tray.as_ref(), overview, changed);
+    }));
+}
+
+/// Windows hear what is another; the menu's relative times go on by themselves.
+fn tell_of(app: &AppHandle, tray: Option<&Arc<Tray>>, overview: &Overview, changed: Changed) {
+    if changed == Changed::Yes
+        && let Err(error) = app.emit("overview", overview)
+    {
+        tracing::warn!(%error, "windows cannot be told how things stand");
+    }
+    let Some(tray) = tray.cloned() else { return };
+    let (inner, overview) = (app.clone(), overview.clone());
+    // Menus belong to the main thread.
+    let done = app.run_on_main_thread(move || {
+        if let Err(error) = tray.update(&inner, &overview) {
+            tracing::warn!(%error, "the menu is not up to date");
+        }
+    });
+    if let Err(error) = done {
+        tracing::warn!(%error, "the menu is not up to date");
+    }
+}
+
+/// What somebody sees who opens Drydock: the first run where nothing was ever set.
+pub(crate) fn first_page() -> Page {
+    let settings = Locations::find(home().as_deref()).map(|locations| locations.settings_file);
+    match settings {
+        Ok(file) if !file.exists() => Page::Setup,
+        _ => Page::Home,
+    }
+}
+
+/// Does the scheduled work, and begins again when whoever did it has ended.
+fn schedule(desk: Arc<Desk>) {
     const AGAIN: Duration = Duration::from_secs(60);
-    tauri::async_runtime::spawn(async {
+    tauri::async_runtime::spawn(async move {
         loop {
-            if let Err(error) = work().await {
+            if let Err(error) = work(&desk).await {
                 match error.code() {
                     Code::DaemonRunning => tracing::debug!(%error, "a daemon does the scheduled work"),
                     _ => tracing::warn!(%error, "the scheduled work could not be begun"),
@@ -31,9 +79,16 @@ pub(crate) fn home() -> Option<PathBuf> {
     std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
-async fn work() -> Result<()> {
+async fn work(desk: &Arc<Desk>) -> Result<()> {
     let drydock = Drydock::open(home().as_deref())?;
-    Scheduler::begin(&drydock.locations, Utc::now())?.run(tell).await;
+    let scheduler = Scheduler::begin(&drydock.locations, Utc::now())?;
+    let woken = desk.clone();
+    scheduler
+        .run(move |told| {
+            tell(told);
+            woken.wake.notify_one();
+        })
+        .await;
     Ok(())
 }
 

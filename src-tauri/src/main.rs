@@ -1,19 +1,33 @@
 //! Drydock in the menu bar: a tray icon, its menu and the windows. What Drydock does is in the engine.
 mod background;
+mod commands;
+mod desk;
+mod doing;
 mod messages;
+mod overview;
+mod popover;
+mod terminal;
 mod tray;
+#[cfg(test)]
+mod types;
 mod windows;
 
 use std::{
     io::{self, IsTerminal as _},
     process::ExitCode,
+    sync::Arc,
 };
 
+use desk::Desk;
 use drydock_engine::{error_handling::error_trap_handler, observability::Observability, paths::Locations};
 use tauri::{App, RunEvent};
 use tracing_subscriber::{
     EnvFilter, Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
+use windows::Page;
+
+/// The argument with which the system starts Drydock when the user logs in: no window is opened then.
+const AT_LOGIN: &str = "--at-login";
 
 fn main() -> ExitCode {
     // Work on the backups happens in a process of its own, which is this program again.
@@ -25,7 +39,13 @@ fn main() -> ExitCode {
     tracing::info!(version = drydock_engine::VERSION, "Drydock starts");
     let app = tauri::Builder::default()
         // First, so that a second start hands over before anything else of it has begun.
-        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| windows::open_or_log(app)))
+        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| {
+            windows::open_or_log(app, Page::Home);
+        }))
+        .plugin(tauri_plugin_autostart::Builder::new().arg(AT_LOGIN).app_name("Drydock").build())
+        .plugin(tauri_plugin_dialog::init())
+        .manage(Arc::new(Desk::new(background::home())))
+        .invoke_handler(handler())
         .setup(|app| Ok(set_up(app)?))
         .build(tauri::generate_context!());
     match app {
@@ -35,6 +55,48 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The commands by their names; `commands::names` lists them for the rights.
+fn handler() -> impl Fn(tauri::ipc::Invoke) -> bool + Send + Sync + 'static {
+    tauri::generate_handler![
+        commands::activity::errors,
+        commands::activity::events,
+        commands::activity::metrics,
+        commands::activity::spans,
+        commands::backups::back_up_now,
+        commands::backups::bring_back,
+        commands::backups::browse_snapshot,
+        commands::backups::find_conversations,
+        commands::backups::prove_copy,
+        commands::backups::snapshots,
+        commands::held::approve_held,
+        commands::held::held_changes,
+        commands::held::held_diff,
+        commands::held::reject_held,
+        commands::held::undo_held,
+        commands::home::close_popover,
+        commands::home::doings,
+        commands::home::failure,
+        commands::home::look_again,
+        commands::home::open_page,
+        commands::home::overview,
+        commands::recovery::plan_recovery,
+        commands::recovery::recover,
+        commands::recovery::recoveries,
+        commands::recovery::undo_recovery,
+        commands::sessions::attach_session,
+        commands::sessions::choose_project,
+        commands::sessions::launch_session,
+        commands::sessions::stop_session,
+        commands::settings::at_login,
+        commands::settings::set_at_login,
+        commands::settings::set_setting,
+        commands::settings::settings,
+        commands::setup::build_session_image,
+        commands::setup::checks,
+        commands::setup::login_ways,
+    ]
 }
 
 /// Diagnostics go to standard error; what happened, and how long it took, into the files of the home.
@@ -60,11 +122,11 @@ fn set_up(app: &mut App) -> tauri::Result<()> {
     app.set_activation_policy(tauri::ActivationPolicy::Accessory);
 
     // A desktop without a tray is still a desktop: the window is then the way in.
-    if let Err(reason) = tray::show(app.handle()) {
-        tracing::warn!(%reason, "no tray icon");
-    }
-    background::start();
-    windows::open(app.handle())
+    let tray = tray::show(app.handle()).inspect_err(|reason| tracing::warn!(%reason, "no tray icon")).ok();
+    let by_the_user = !std::env::args().any(|argument| argument == AT_LOGIN);
+    let opens = by_the_user || tray.is_none();
+    background::start(app.handle(), tray);
+    if opens { windows::open(app.handle(), background::first_page()) } else { Ok(()) }
 }
 
 /// Closing the last window leaves Drydock in the tray, where there is one to open it from again.

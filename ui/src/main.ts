@@ -1,14 +1,14 @@
 import { mount } from "svelte";
 
+import App from "./App.svelte";
 import "./app.css";
-import { choose, words } from "./messages/messages";
-import Home from "./pages/home/Home.svelte";
-
-const language = choose(navigator.languages);
-const say = words(language);
+import { asError } from "./backend";
+import { begin, desk } from "./desk.svelte";
+import { language, say } from "./words/speak";
 
 document.documentElement.lang = language;
 document.title = say("app.name");
 
 const target = document.getElementById("app");
-if (target) mount(Home, { target, props: { say } });
+if (target) mount(App, { target });
+begin().catch((cause: unknown) => (desk.failure = asError(cause)));

@@ -1,9 +1,12 @@
 //! What long work tells of itself while it goes on.
 
+use serde::Serialize;
 use std::sync::Arc;
 
 /// What long work reports while it goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case", tag = "is", content = "of")]
 pub enum Progress {
     /// A step begins.
     Step(String),

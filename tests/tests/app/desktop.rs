@@ -79,24 +79,45 @@ pub(crate) struct Desktop {
     _bus: Program,
     display: String,
     bus_address: String,
-    home: TempDir,
+    /// What the desktop's own programs write.
+    scratch: TempDir,
+    /// Whose desktop it is.
+    home: PathBuf,
 }
 
 impl Desktop {
+    /// Of somebody who has nothing yet.
     pub(crate) fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let home = scratch.path().to_owned();
+        Self::start_with(scratch, home)
+    }
+
+    /// Of somebody with a home.
+    pub(crate) fn of(home: &Path) -> Self {
+        Self::start_with(tempfile::tempdir().unwrap(), home.to_owned())
+    }
+
+    fn start_with(scratch: TempDir, home: PathBuf) -> Self {
         let (server, number) = announced(
             Command::new("Xvfb").args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp"]),
-            home.path(),
+            scratch.path(),
         );
         let (bus, bus_address) = announced(
-            Command::new("dbus-daemon").args(["--session", "--nofork", "--print-address=1"]),
-            home.path(),
+            Command::new("dbus-daemon")
+                .arg("--config-file")
+                .arg(bus_config(scratch.path()))
+                .args(["--nofork", "--print-address=1"]),
+            scratch.path(),
         );
         let display = format!(":{number}");
         let (x, screen) = x11rb::connect(Some(&display)).unwrap();
         let root = x.setup().roots[screen].root;
-        Self { x, root, _server: server, _bus: bus, display, bus_address, home }
+        Self { x, root, _server: server, _bus: bus, display, bus_address, scratch, home }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
     }
 
     pub(crate) fn bus_address(&self) -> &str {
@@ -109,8 +130,8 @@ impl Desktop {
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.home.path())
-            .env("XDG_RUNTIME_DIR", self.home.path())
+            .env("HOME", &self.home)
+            .env("XDG_RUNTIME_DIR", self.scratch.path())
             .env("DISPLAY", &self.display)
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus_address)
             // Without these GTK would start an accessibility bus and settings daemons nobody here listens to.
@@ -130,7 +151,7 @@ impl Desktop {
     }
 
     pub(crate) fn start_program(&self, command: &mut Command) -> Program {
-        logged(command.stdout(Stdio::null()), self.home.path())
+        logged(command.stdout(Stdio::null()), self.scratch.path())
     }
 
     pub(crate) async fn until_windows(&self, count: usize) {
@@ -161,6 +182,19 @@ impl Desktop {
             self.x.get_property(false, window, AtomEnum::WM_NAME, AtomEnum::ANY, 0, 64)?.reply()?.value;
         Ok(shown && name == b"Drydock")
     }
+}
+
+/// A bus on which nothing is started by being asked for: the machine's own keyring would be, and is locked.
+fn bus_config(folder: &Path) -> PathBuf {
+    let file = folder.join("bus.conf");
+    let text = format!(
+        "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">
+         <busconfig><type>session</type><listen>unix:dir={}</listen><policy context='default'>
+         <allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/><allow own='*'/></policy></busconfig>",
+        folder.display()
+    );
+    fs::write(&file, text).unwrap();
+    file
 }
 
 fn logged(command: &mut Command, folder: &Path) -> Program {

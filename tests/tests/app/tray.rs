@@ -89,15 +89,23 @@ impl Menu {
         self.0.call_noreply("Event", &(number, "clicked", Value::from(0), 0_u32)).await.unwrap();
     }
 
+    /// All lines, each before those behind it.
     async fn entries(&self) -> Vec<(i32, String)> {
         let everything: &[&str] = &[];
         let (_, (_, _, lines)): (u32, Layout) = self.0.call("GetLayout", &(0, -1, everything)).await.unwrap();
-        lines.into_iter().map(entry).collect()
+        lines.into_iter().flat_map(entries_of).collect()
+    }
+
+    /// Waits until the menu has a line.
+    pub(crate) async fn until(&self, label: &str) {
+        until(label, async || self.labels().await.iter().any(|line| line == label)).await;
     }
 }
 
-fn entry(line: OwnedValue) -> (i32, String) {
-    let (number, mut properties, _): Layout = line.try_into().expect("a line of a menu");
+fn entries_of(line: OwnedValue) -> Vec<(i32, String)> {
+    let (number, mut properties, behind): Layout = line.try_into().expect("a line of a menu");
     let label = properties.remove("label").map(|text| Str::try_from(text).expect("a text").to_string());
-    (number, label.unwrap_or_default())
+    let mut entries = vec![(number, label.unwrap_or_default())];
+    entries.extend(behind.into_iter().flat_map(entries_of));
+    entries
 }

@@ -53,6 +53,7 @@ pub enum Copies {
 
 /// What became of one copy in a backup.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum CopyOutcome {
     /// It has the snapshot.
@@ -83,6 +84,7 @@ pub enum CopyOutcome {
 
 /// What a backup did.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct BackupReport {
     /// The snapshot in the local copy.
     pub taken: Taken,

@@ -2,6 +2,7 @@
 
 use super::{
     Backups,
+    copies::is_mounted,
     repository::{
         Taken,
         order::{Reading, Wait},
@@ -69,7 +70,10 @@ impl Backups {
     fn has_external_place(&self, state: &State) -> bool {
         let known = state.copies.get(&CopyName::External).is_some_and(|known| known.id.is_some());
         let wanted = self.settings.external_copy(&self.locations.home);
-        wanted.is_some_and(|path| known || path.parent().is_some_and(std::path::Path::is_dir))
+        // As where a copy is begun: a folder that a volume left behind is none to be behind either.
+        let is_here =
+            |path: &std::path::Path| is_mounted(path) && path.parent().is_some_and(std::path::Path::is_dir);
+        wanted.is_some_and(|path| known || is_here(&path))
     }
 
     /// Remembers that a job ran.

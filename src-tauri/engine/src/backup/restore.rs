@@ -19,6 +19,7 @@ use std::{
 
 /// What came back to the host home.
 #[derive(Debug, Clone, Default, serde::Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct BroughtBack {
     /// Files that are in their place again.
     pub back: Vec<PathBuf>,

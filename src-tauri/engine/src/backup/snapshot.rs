@@ -7,6 +7,7 @@ use std::{fmt, str::FromStr};
 
 /// A snapshot's name: 64 hexadecimal digits, the SHA-256 of its file in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(type = "string"))]
 #[serde(try_from = "String", into = "String")]
 pub struct SnapshotId(String);
 
@@ -64,6 +65,7 @@ pub(super) fn is_digest(text: &str) -> bool {
 
 /// Why a snapshot was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "SnapshotReason"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// Somebody asked for it.
@@ -94,6 +96,7 @@ impl Reason {
 
 /// A document that was damaged when the snapshot was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct DamagedDocument {
     /// Its name in the snapshot, such as `.claude.json`.
     pub name: String,
@@ -103,6 +106,7 @@ pub struct DamagedDocument {
 
 /// One snapshot, as the repository tells of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Snapshot {
     /// Its name.
     pub id: SnapshotId,
@@ -122,9 +126,11 @@ pub struct Snapshot {
     pub added: u64,
     /// Documents that were damaged already: such a snapshot is kept, and never counts as good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<DamagedDocument>>"))]
     pub damaged: Vec<DamagedDocument>,
     /// Files that could not be read, by name: the snapshot is without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<String>>"))]
     pub unread: Vec<String>,
 }
 
@@ -138,6 +144,7 @@ impl Snapshot {
 
 /// One of the three places where backups are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum CopyName {
     /// The repository in the user's home.

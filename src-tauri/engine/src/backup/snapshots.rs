@@ -97,6 +97,7 @@ impl Backups {
 
 /// A snapshot and what the ledger says of it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ListedSnapshot {
     /// The snapshot.
     #[serde(flatten)]

@@ -65,6 +65,7 @@ pub(super) struct CopyState {
 
 /// A look at a copy that found it whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Verified {
     /// When.
     pub at: DateTime<Utc>,
@@ -74,6 +75,7 @@ pub struct Verified {
 
 /// A restore that proved a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Drill {
     /// When.
     pub at: DateTime<Utc>,
@@ -93,6 +95,7 @@ pub struct Drill {
 
 /// Work on a copy that does not succeed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Failure {
     /// When it first failed.
     pub since: DateTime<Utc>,
@@ -102,6 +105,7 @@ pub struct Failure {
     pub times: u32,
     /// What happened.
     #[serde(with = "words")]
+    #[cfg_attr(feature = "typescript", ts(as = "Error"))]
     pub error: Error,
 }
 
@@ -134,6 +138,7 @@ pub(crate) struct JobState {
 
 /// A run that did not happen when it should have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Missed {
     /// The job.
     pub job: String,

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 /// How the backups stand.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct BackupStatus {
     /// The three copies.
     pub copies: Vec<CopyStatus>,
@@ -22,6 +23,7 @@ pub struct BackupStatus {
 
 /// How one copy stands.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct CopyStatus {
     /// The copy.
     pub copy: CopyName,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 /// A recovery's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(transparent)]
 pub struct RecoveryId(Uuid);
 
@@ -66,6 +67,7 @@ pub struct Wish {
 
 /// What happens to one file or folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "act")]
 pub enum Act {
     /// Nothing is there: it comes back from the snapshot.
@@ -85,7 +87,8 @@ pub enum Act {
     },
     /// It comes back from a backup that Claude Code made itself and that is newer than the snapshot.
     FromClaudeCode {
-        /// That backup.
+        /// That backup. `file` is already the item's own, beside which this stands.
+        #[serde(rename = "backup")]
         file: PathBuf,
     },
     /// No backup has it: what is still good in it stays.
@@ -104,6 +107,7 @@ pub enum Act {
 
 /// One file of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Item {
     /// The file.
     pub file: PathBuf,
@@ -120,6 +124,7 @@ pub struct Item {
 
 /// The snapshot that a recovery uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Chosen {
     /// Its name.
     pub id: SnapshotId,
@@ -129,6 +134,7 @@ pub struct Chosen {
 
 /// A snapshot that is not used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Skipped {
     /// The snapshot.
     pub id: SnapshotId,
@@ -140,6 +146,7 @@ pub struct Skipped {
 
 /// What a recovery is going to do. Nothing was changed for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Plan {
     /// The recovery's name.
     pub id: RecoveryId,
@@ -199,6 +206,30 @@ impl Act {
             Self::FromClaudeCode { .. } | Self::KeepWhatIsWhole | Self::Fix { .. } | Self::ByHand { .. } => {
                 None
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_that_is_written_down_is_read_again() {
+        let snapshot: SnapshotId = "a".repeat(64).parse().unwrap();
+        let acts = [
+            Act::BringBack { snapshot: snapshot.clone() },
+            Act::Merge { snapshot: snapshot.clone() },
+            Act::Replace { snapshot },
+            Act::FromClaudeCode { file: "/h/.claude/backups/1".into() },
+            Act::KeepWhatIsWhole,
+            Act::Fix { fix: Fix::DropByteOrderMark },
+            Act::ByHand { remedy: "look".to_owned() },
+        ];
+        for act in acts {
+            let item = Item { file: "/h/x".into(), name: "x".into(), why: "odd".to_owned(), act, bytes: 1 };
+            let text = serde_json::to_string(&item).unwrap();
+            assert_eq!(serde_json::from_str::<Item>(&text).unwrap(), item, "{text}");
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) const UNDO: TimeDelta = TimeDelta::days(30);
 
 /// How a recovery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "RecoveryStanding"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It was begun. If nobody is at it, it was interrupted.
@@ -51,6 +52,7 @@ pub struct Deed {
 
 /// A recovery of the past.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Past {
     /// Its plan.
     pub plan: Plan,

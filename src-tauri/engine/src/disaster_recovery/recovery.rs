@@ -37,6 +37,7 @@ pub struct Recovery {
 
 /// A file that stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Left {
     /// The file.
     pub file: PathBuf,
@@ -49,6 +50,7 @@ pub struct Left {
 
 /// What becomes of a file that a recovery left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "then")]
 pub enum Then {
     /// Nothing needs to be done.
@@ -67,6 +69,7 @@ pub enum Then {
 
 /// A file that was recovered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Recovered {
     /// The file.
     pub file: PathBuf,
@@ -76,6 +79,7 @@ pub struct Recovered {
 
 /// What a recovery did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Report {
     /// Its name.
     pub id: RecoveryId,

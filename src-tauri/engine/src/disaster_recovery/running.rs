@@ -7,6 +7,7 @@ use std::{fs, path::PathBuf};
 
 /// Somebody who works on the host home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "who")]
 pub enum Running {
     /// Claude Code on this computer.

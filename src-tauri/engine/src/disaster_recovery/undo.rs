@@ -22,6 +22,7 @@ use std::{
 
 /// What an undo did.
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Undone {
     /// Files that are as they were before the recovery.
     pub back: Vec<PathBuf>,

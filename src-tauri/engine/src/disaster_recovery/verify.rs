@@ -19,6 +19,7 @@ use std::{
 
 /// What the user's own Claude Code says of the recovered state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum ClaudeSays {
     /// It reads it.
@@ -31,6 +32,7 @@ pub enum ClaudeSays {
 
 /// What was proven.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "RecoveryProof"))]
 pub struct Verified {
     /// Files that hold what was put there.
     pub same: u64,

@@ -135,6 +135,7 @@ catalogue! {
     ShippingBusy = "shipping.busy", Failed, "Another process is sending what is on record.";
     ShippingStopped = "shipping.stopped", NeedsUser, "A server refuses what is sent to it.";
     ShippingFailed = "shipping.failed", Failed, "Not all that is on record could be sent.";
+    TerminalNone = "terminal.none", NotPossibleHere, "No terminal could be opened for a session.";
     DiskFull = "disk.full", Failed, "A disk is full.";
     FileAccess = "file.access", Failed, "A file could not be read or written.";
     Usage = "usage", Usage, "The command was called wrongly.";

@@ -13,12 +13,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// `why` carries the cause as the system told it; `remedy` is a command or an act that mends it.
 /// None of them ever holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "EngineError"))]
 pub struct Error {
+    #[cfg_attr(feature = "typescript", ts(type = "string"))]
     code: Code,
     message: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<String>>"))]
     why: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(optional, as = "Option<Vec<String>>"))]
     remedy: Vec<String>,
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// One way to log in.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Way {
     /// Its setting.
     pub mode: LoginMode,

@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 /// How something stands now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Gauge {
     /// Its name.
     pub name: &'static str,

@@ -27,6 +27,7 @@ pub struct Filter {
 
 /// A line of the events or of the errors. Fields that this version does not know are in `rest`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct EventLine {
     /// When.
     pub ts: DateTime<Utc>,
@@ -37,18 +38,23 @@ pub struct EventLine {
     pub level: Level,
     /// About which session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub session: Option<String>,
     /// In which trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub trace_id: Option<String>,
     /// The code of an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub code: Option<String>,
     /// What belongs to it.
     #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>"))]
     pub attrs: Map<String, Value>,
     /// The others.
     #[serde(flatten)]
+    #[cfg_attr(feature = "typescript", ts(skip))]
     pub rest: Map<String, Value>,
 }
 
@@ -74,6 +80,7 @@ pub struct MetricLine {
 
 /// A span of a trace.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct SpanLine {
     /// The trace.
     pub trace: String,

@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 /// Exact quantiles of measured values, by the nearest rank.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Quantiles {
     /// How many values there are.
     pub count: usize,
@@ -43,6 +44,7 @@ impl Quantiles {
 
 /// One metric with one set of attributes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Series {
     /// Its name.
     pub name: String,
@@ -54,11 +56,13 @@ pub struct Series {
     pub total: f64,
     /// For samples.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub quantiles: Option<Quantiles>,
 }
 
 /// What was measured, and how things stand.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Metrics {
     /// Since when.
     pub since: DateTime<Utc>,

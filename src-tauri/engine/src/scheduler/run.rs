@@ -31,6 +31,7 @@ const TICK: Duration = Duration::from_secs(15);
 
 /// Who does the scheduled work of a home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Holder {
     /// Its process.
     pub pid: u32,

@@ -6,6 +6,7 @@ use std::{fmt, path::Path};
 
 /// A session's name, such as `proj-k3f9`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct SessionId(String);
 
 /// Without look-alikes: 0/o, 1/l/i.

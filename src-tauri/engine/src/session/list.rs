@@ -29,6 +29,7 @@ use std::{
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum SessionState {
     /// A living process is preparing it.
@@ -63,6 +64,7 @@ impl Mark {
 
 /// A session as a person wants to see it.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ListedSession {
     /// Its name.
     pub id: SessionId,

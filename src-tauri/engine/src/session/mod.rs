@@ -6,6 +6,7 @@
 mod attached;
 mod bring_in;
 mod bring_out;
+mod changes;
 mod configuration;
 mod environment;
 mod finish;
@@ -16,6 +17,7 @@ mod list;
 mod login;
 mod observed;
 mod project;
+mod recent;
 mod record;
 mod resources;
 mod staging;
@@ -32,6 +34,7 @@ pub use launch::{Joining, Launch, MissingImage};
 pub use list::{ListedSession, SessionState};
 pub(crate) use list::{attached_sessions, has_records};
 pub use project::Project;
+pub use recent::recent_projects;
 pub use sync_status::SyncStatus;
 
 use crate::{container::ContainerEngine, paths::Locations, settings::Settings};

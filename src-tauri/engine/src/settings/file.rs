@@ -19,6 +19,7 @@ use toml_edit::{DocumentMut, Item, Table, Value};
 
 /// Where a setting's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "SettingSource"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// Nobody set it.
@@ -206,6 +207,12 @@ impl Settings {
     #[must_use]
     pub fn path_mode(&self) -> PathMode {
         if self.text("session.paths") == "mapped" { PathMode::Mapped } else { PathMode::Same }
+    }
+
+    /// `session.terminal`: `auto`, a terminal's name, or a command.
+    #[must_use]
+    pub fn terminal(&self) -> &str {
+        self.text("session.terminal")
     }
 
     /// `session.localhost`.

@@ -18,7 +18,9 @@ pub struct Key {
 }
 
 /// What a setting's value must be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "SettingKind"))]
+#[serde(rename_all = "kebab-case", tag = "is", content = "of")]
 pub enum Kind {
     /// Any text that is not empty.
     Text,
@@ -109,6 +111,12 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Choice(LoginMode::WORDS),
         default: "ask",
         about: "how sessions log in: \"own\", \"setup-token\", \"lease\", \"copy\", \"api-key\"; \"ask\" asks once",
+    },
+    Key {
+        name: "session.terminal",
+        kind: Kind::Text,
+        default: "auto",
+        about: "the terminal that the app opens sessions in: \"auto\", a name such as iterm2 or kitty, or a command",
     },
     Key {
         name: "session.history",
@@ -330,6 +338,7 @@ impl AutomaticRecovery {
 
 /// How sessions log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum LoginMode {
     /// Not chosen yet.

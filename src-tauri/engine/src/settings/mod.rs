@@ -8,5 +8,5 @@ mod rules;
 
 pub use file::{Settings, Source};
 pub(crate) use keys::stretch;
-pub use keys::{AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits};
+pub use keys::{AutomaticRecovery, HistoryScope, KEYS, Key, Kind, LoginMode, MemoryLimit, PathMode, SyncLimits};
 pub use rules::{RULE_FIELDS, WrittenField, WrittenRule};

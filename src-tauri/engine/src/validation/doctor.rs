@@ -14,6 +14,7 @@ use std::path::Path;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "CheckStanding"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Fine.
@@ -26,6 +27,7 @@ pub enum Standing {
 
 /// One line of the examination.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Check {
     /// What was looked at: engine, image, disk, login, config, backup; memory and architecture of the engine.
     pub name: &'static str,

@@ -9,6 +9,7 @@ use std::{
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Worth knowing; nothing is lost.
@@ -21,6 +22,7 @@ pub enum Severity {
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Damage {
     /// It is not there, and should be.
@@ -65,6 +67,7 @@ pub enum Damage {
 
 /// A place in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Place {
     /// Line, from 1.
     pub line: u64,
@@ -74,6 +77,7 @@ pub struct Place {
 
 /// What can be done about a finding without a backup and without a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fix {
     /// The byte-order mark goes.
@@ -107,6 +111,7 @@ pub struct Fixed {
 
 /// Something wrong with the host home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
@@ -116,6 +121,7 @@ pub struct Finding {
     pub file: PathBuf,
     /// Where in it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub place: Option<Place>,
     /// What is wrong, in words.
     pub reason: String,
@@ -123,6 +129,7 @@ pub struct Finding {
     pub remedy: String,
     /// How it is mended without a backup, where that can be.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
     pub fix: Option<Fix>,
 }
 

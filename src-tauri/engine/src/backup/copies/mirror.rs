@@ -25,6 +25,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// What a mirroring did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct MirrorReport {
     /// Files copied.
     pub copied: u64,

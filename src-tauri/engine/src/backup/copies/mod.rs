@@ -11,7 +11,7 @@ pub(super) use cloud::Cloud;
 pub(super) use files::{misnamed, repository_files, sweep};
 pub use mirror::MirrorReport;
 pub(super) use mirror::mirror;
-pub(super) use mount::is_mount_point;
+pub(super) use mount::{is_mount_point, is_mounted};
 pub(super) use volume::Volume;
 
 use crate::{error_handling::Result, progress::ProgressSink};

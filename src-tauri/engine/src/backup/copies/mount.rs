@@ -21,7 +21,7 @@ fn mount_by_name(path: &Path) -> Option<PathBuf> {
 }
 
 /// Whether the volume that a path names is mounted. A path that names none is any folder's.
-pub(super) fn is_mounted(path: &Path) -> bool {
+pub(in crate::backup) fn is_mounted(path: &Path) -> bool {
     let Some(mount) = mount_by_name(path) else { return true };
     is_mount_point(&mount)
 }

@@ -107,6 +107,7 @@ pub(in crate::backup) struct Unlocked {
 
 /// What became of a snapshot that was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "taken")]
 pub enum Taken {
     /// A new one.
@@ -167,6 +168,7 @@ pub(in crate::backup) struct Documents {
 
 /// A file or folder in a snapshot.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Listed {
     /// Its name in the snapshot.
     pub path: PathBuf,
@@ -180,6 +182,7 @@ pub struct Listed {
 
 /// What something in a snapshot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum ListedKind {
     /// A file.
@@ -192,6 +195,7 @@ pub enum ListedKind {
 
 /// A conversation that holds what was looked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Hit {
     /// The newest snapshot that has it.
     pub snapshot: SnapshotId,

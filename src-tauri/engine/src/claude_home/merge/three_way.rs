@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A key that a session changed, with its texts on all sides; `None` is an absent key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct KeyChange {
     /// The key, as a JSON pointer (RFC 6901).
     pub pointer: String,

@@ -26,6 +26,7 @@ use std::{
 
 /// What became of a decision.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Decided {
     /// The change, as it stands now.
     pub held: Held,

@@ -21,6 +21,7 @@ use std::fmt;
 
 /// The name of a held change: short, and the same each time the same thing is changed again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct HeldId(String);
 
 impl HeldId {
@@ -51,6 +52,7 @@ impl fmt::Display for HeldId {
 
 /// Why a change does not reach the host home by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "HeldReason"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// Claude Code on the host would run it, or read it as an order.
@@ -85,6 +87,7 @@ impl fmt::Display for Reason {
 
 /// Where a held change stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(rename = "HeldState"))]
 #[serde(rename_all = "kebab-case", tag = "state", content = "at")]
 pub enum State {
     /// It waits for the user.
@@ -97,6 +100,7 @@ pub enum State {
 
 /// A held change.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Held {
     /// Its name.
     pub id: HeldId,
@@ -125,6 +129,7 @@ impl Held {
 
 /// One file, or one key of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Part {
     /// A file.
@@ -132,8 +137,10 @@ pub enum Part {
         /// Its name below the home.
         name: String,
         /// The host's file when the change was seen; `None` if it had none.
+        #[cfg_attr(feature = "typescript", ts(type = "{ len: number, sha256: string } | null"))]
         host: Option<Mark>,
         /// The session's file.
+        #[cfg_attr(feature = "typescript", ts(type = "{ len: number, sha256: string }"))]
         session: Mark,
         /// Permission bits to give it.
         mode: u32,

@@ -1,0 +1,35 @@
+//! The first run: each thing that a session needs, looked at live, and mended from here.
+
+use super::Shared;
+use crate::doing::{Begun, Deed};
+use drydock_engine::{
+    error_handling::Result,
+    image::{LayerCache, build_image},
+    keychain::{WAYS, Way},
+    validation::{Check, examine},
+};
+use tauri::AppHandle;
+
+/// Looks at engine, image, disk, login, configuration and backups. On macOS the Keychain is asked, once.
+#[tauri::command]
+pub(crate) async fn checks(desk: Shared<'_>) -> Result<Vec<Check>> {
+    let drydock = desk.drydock()?;
+    Ok(examine(&drydock.locations, &drydock.settings).await)
+}
+
+/// The ways in which sessions can log in.
+#[tauri::command]
+pub(crate) fn login_ways() -> Vec<Way> {
+    WAYS.to_vec()
+}
+
+/// Builds the session image; gives Claude Code's version in it.
+#[tauri::command]
+pub(crate) async fn build_session_image(app: AppHandle, desk: Shared<'_>) -> Result<String> {
+    let begun = Begun::of(&app, desk.inner(), Deed::Image);
+    let drydock = desk.drydock()?;
+    let engine = drydock.engine().await?;
+    let built =
+        build_image(&engine, &drydock.locations, &drydock.settings, LayerCache::Use, &begun.sink()).await?;
+    Ok(built.version.claude_version)
+}

@@ -1,0 +1,246 @@
+//! What a person does in the windows, to a home that is really damaged, really backed up, really used.
+
+use crate::{
+    browser::{Appearance, Browser, click, go, picture, reads},
+    desktop::{Desktop, until},
+    tray::Panel,
+};
+use drydock_tests::rig::{Backups, Home, Rig, record};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+
+const SETTINGS: &str = ".claude/settings.json";
+
+/// A home that is set up, so that it does not begin with the first run.
+fn backed_up() -> Backups {
+    let backups = Backups::new();
+    backups.home.write(SETTINGS, "{\n  \"cleanupPeriodDays\": 30\n}\n");
+    backups.set("login.mode", "own");
+    backups.set("backup.external.path", "");
+    let _ = backups.snapshot();
+    backups
+}
+
+#[tokio::test]
+async fn every_page_is_drawn_in_both_appearances_without_a_complaint() {
+    let backups = backed_up();
+    for (appearance, name) in [(Appearance::Light, "light"), (Appearance::Dark, "dark")] {
+        // On one bus the second would hand over to the first.
+        let desktop = Desktop::of(backups.home.path());
+        let browser = Browser::start_in(&desktop, appearance).await;
+        let page = browser.open_app().await;
+        reads(&page, "Sessions").await;
+        let listen = "window.complaints = [];
+             addEventListener('error', (event) => complaints.push(event.message));
+             addEventListener('unhandledrejection', (event) => complaints.push(String(event.reason)));
+             document.addEventListener('securitypolicyviolation', (event) => complaints.push(event.violatedDirective));
+             return matchMedia('(prefers-color-scheme: dark)').matches";
+        let dark = page.execute(listen, vec![]).await.unwrap();
+        assert_eq!(dark, serde_json::json!(appearance == Appearance::Dark));
+        for (address, title) in [
+            ("home", "Overview"),
+            ("recovery", "Recovery"),
+            ("held", "Held changes"),
+            ("backups", "Backups"),
+            ("activity", "Activity"),
+            ("settings", "Settings"),
+            ("setup", "Set up"),
+        ] {
+            go(&page, address).await;
+            until(title, async || {
+                let drawn = "return document.querySelector('h1').textContent + document.querySelectorAll('.skeleton').length";
+                page.execute(drawn, vec![]).await.unwrap() == format!("{title}0")
+            })
+            .await;
+            picture(&page, &format!("{address}-{name}")).await;
+            let trouble =
+                page.execute("return document.querySelector('.trouble')?.innerText ?? ''", vec![]).await;
+            assert_eq!(trouble.unwrap(), "", "{title}");
+        }
+        let complaints = page.execute("return complaints", vec![]).await.unwrap();
+        assert_eq!(complaints, serde_json::json!([]));
+        page.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_damaged_comes_back_by_one_click_and_goes_by_another() {
+    let backups = backed_up();
+    let file = backups.file(SETTINGS);
+    let whole = fs::read(&file).unwrap();
+    let cut = &whole[..whole.len() / 2];
+    fs::write(&file, cut).unwrap();
+
+    let desktop = Desktop::of(backups.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    reads(&page, "1 file is damaged").await;
+    click(&page, "Recover…").await;
+    reads(&page, "1 file needs recovery").await;
+    assert_eq!(fs::read(&file).unwrap(), cut, "the plan alone changed something");
+    picture(&page, "recovery-plan").await;
+    click(&page, "Recover").await;
+    reads(&page, "Recovered in").await;
+    assert_eq!(fs::read(&file).unwrap(), whole);
+    picture(&page, "recovery-report").await;
+    click(&page, "Undo").await;
+    reads(&page, "Undone: 1 file is as it was before.").await;
+    assert_eq!(fs::read(&file).unwrap(), cut);
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_is_taken_by_a_click_and_an_old_conversation_comes_back_by_another() {
+    const LOST: &str = ".claude/projects/-home-ann-shop/66666666-6666-4666-8666-666666666666.jsonl";
+    let backups = Backups::new();
+    let text = record(LOST, "the green lighthouse");
+    backups.home.write(LOST, &text);
+    backups.set("login.mode", "own");
+    let _ = backups.snapshot();
+    let lost = backups.file(LOST);
+    fs::remove_file(&lost).unwrap();
+    let before = backups.snapshots().len();
+
+    let desktop = Desktop::of(backups.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    reads(&page, "Sessions").await;
+    go(&page, "backups").await;
+    click(&page, "Back Up Now").await;
+    until("there is one more snapshot", async || backups.snapshots().len() > before).await;
+
+    let field = page.find(fantoccini::Locator::Css("input[type=search]")).await.unwrap();
+    field.send_keys("Green Lighthouse").await.unwrap();
+    click(&page, "Search").await;
+    click(&page, "Bring It Back").await;
+    reads(&page, "It is back.").await;
+    assert_eq!(fs::read_to_string(&lost).unwrap(), text);
+    picture(&page, "backups").await;
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_held_change_arrives_when_it_is_approved_and_not_before() {
+    // The rig waits by threads of its own.
+    let (rig, status_line) = tokio::task::spawn_blocking(session_that_wants_a_program).await.unwrap();
+    assert!(!status_line.exists());
+    let drydock = |words: &[&str]| rig.drydock().args(words).done().ok();
+    drydock(&["settings", "set", "login.mode", "own"]);
+
+    let desktop = Desktop::of(rig.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    go(&page, "held").await;
+    reads(&page, "Choose a change to look at it.").await;
+    page.find(fantoccini::Locator::XPath("//main//li//button[contains(., 'statusline.sh')]"))
+        .await
+        .unwrap()
+        .click()
+        .await
+        .unwrap();
+    reads(&page, "Would run on this computer").await;
+    reads(&page, "+#!/bin/sh").await;
+    picture(&page, "held").await;
+    assert!(!status_line.exists(), "looking at a change let it in");
+    click(&page, "Approve").await;
+    until("the program is here", async || status_line.exists()).await;
+    click(&page, "Undo the decision").await;
+    until("it is gone again", async || !status_line.exists()).await;
+    click(&page, "Reject").await;
+    reads(&page, "This computer stays as it is.").await;
+    page.close().await.unwrap();
+    // Its parts end by threads of their own as well.
+    tokio::task::spawn_blocking(move || drop(rig)).await.unwrap();
+}
+
+fn session_that_wants_a_program() -> (Rig, PathBuf) {
+    let rig = Rig::new();
+    let project = rig.project("shop");
+    let mut running = rig.run(project.path()).claude(["-p", "work [[hold]]"]).start();
+    let session = running.session();
+    rig.api.wait_for_hold();
+    let write =
+        "printf '#!/bin/sh\\necho hi\\n' > ~/.claude/statusline.sh && chmod +x ~/.claude/statusline.sh";
+    assert_eq!(rig.engine.exec(&session, &["bash", "-c", write]).code, 0);
+    rig.api.release();
+    running.done().ok();
+    let file = rig.home.claude_dir().join("statusline.sh");
+    (rig, file)
+}
+
+#[tokio::test]
+async fn settings_are_kept_and_a_wrong_one_is_refused_in_the_engines_words() {
+    let backups = backed_up();
+    let desktop = Desktop::of(backups.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    go(&page, "settings").await;
+    let set = async |key: &str, value: &str| {
+        let script = "const field = document.getElementById(arguments[0]);
+             field.value = arguments[1];
+             field.dispatchEvent(new Event('change', { bubbles: true }));";
+        let field = format!("setting-{key}");
+        page.wait().for_element(fantoccini::Locator::Id(&field)).await.expect("the setting");
+        page.execute(script, vec![field.into(), value.into()]).await.unwrap();
+    };
+    set("container.memory", "8g").await;
+    reads(&page, "Saved").await;
+    assert_eq!(backups.json(["settings", "get", "container.memory"]), "8g");
+    set("container.memory", "much").await;
+    reads(&page, "settings.value").await;
+    assert_eq!(backups.json(["settings", "get", "container.memory"]), "8g");
+
+    let autostart = desktop.home().join(".config/autostart/Drydock.desktop");
+    let tick = async || {
+        let at_login = fantoccini::Locator::Css("input[type=checkbox]:not(:disabled)");
+        page.wait().for_element(at_login).await.unwrap().click().await.unwrap();
+    };
+    tick().await;
+    until("it starts at login", async || {
+        fs::read_to_string(&autostart).is_ok_and(|text| text.contains("--at-login"))
+    })
+    .await;
+    tick().await;
+    until("it does not", async || !autostart.exists()).await;
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_is_launched_from_the_tray_in_the_users_terminal() {
+    let backups = backed_up();
+    let project = backups.home.untrusted_project("shop");
+    backups.home.trust(project.path());
+    let seen = backups.home.path().join("seen");
+    let terminal = backups.home.write("terminal", &format!("#!/bin/sh\ncat \"$1\" > '{}'\n", seen.display()));
+    fs::set_permissions(&terminal, fs::Permissions::from_mode(0o755)).unwrap();
+    backups.set("session.terminal", &terminal);
+
+    let desktop = Desktop::of(backups.home.path());
+    let panel = Panel::start(&desktop).await;
+    let mut app = desktop.start_app(&[("LANG", "en_GB.UTF-8")]);
+    let menu = panel.menu().await;
+    menu.until("shop").await;
+    menu.click("shop").await;
+    let wanted = format!("'run' '{}'", project.path().display());
+    until("the terminal runs a session", async || {
+        fs::read_to_string(&seen).is_ok_and(|script| script.contains(&wanted))
+    })
+    .await;
+    menu.click("Quit Drydock").await;
+    assert_eq!(app.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn a_start_at_login_opens_no_window() {
+    let home = Home::new();
+    let desktop = Desktop::of(home.path());
+    let panel = Panel::start(&desktop).await;
+    let mut command = desktop.command(desktop.app_program());
+    let mut app = desktop.start_program(command.arg("--at-login").env("LANG", "en_GB.UTF-8"));
+    let menu = panel.menu().await;
+    menu.until("Back Up Now").await;
+    desktop.until_windows(0).await;
+    menu.click("Settings…").await;
+    desktop.until_windows(1).await;
+    menu.click("Quit Drydock").await;
+    assert_eq!(app.exit_code().await, 0);
+}
