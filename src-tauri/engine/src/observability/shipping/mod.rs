@@ -12,6 +12,7 @@ mod datadog;
 mod post;
 mod round;
 mod server;
+mod settle;
 mod shipper;
 #[cfg(test)]
 mod simulated;

@@ -6,8 +6,9 @@ use super::{
     answer::Answer,
     chain::Chain,
     server::Server,
+    settle::Notice,
     state::{Kept, State, Trouble},
-    stream::{Next, Notice, Stream},
+    stream::{Next, Stream},
 };
 use crate::{
     error_handling::Result,

@@ -8,9 +8,10 @@ use super::{
     post::Post,
     round::{Access, Effort, Way, World, round},
     server::Server,
+    settle::Notice,
     state::{Kept, Lock, State, key_marker, state_file},
     status::{ShippingStatus, shipping_status},
-    stream::{Destination, Next, Notice, Stream},
+    stream::{Destination, Next, Stream},
 };
 use crate::{
     error_handling::{Code, Error, Result},

@@ -8,8 +8,9 @@ use super::{
     chain::Chain,
     round::{Access, Effort, Way, World, round},
     server::Server,
+    settle::Notice,
     state::{Dropped, Reason, State},
-    stream::{Notice, Stream},
+    stream::Stream,
 };
 use crate::{
     error_handling::{Code, Error, Result},

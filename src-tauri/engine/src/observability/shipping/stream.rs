@@ -1,15 +1,14 @@
-//! One record on its way to one server: what is sent next, and what follows from the answer. Plain functions of
-//! files, what is kept, and a clock.
+//! One record on its way to one server: what is sent next. A plain function of files, what is kept, and a clock.
 
 use super::{
     super::Files,
     allowed::{Allowed, adds_up},
-    answer::{Answer, LONGEST_WAIT, Verdict},
+    answer::LONGEST_WAIT,
     chain::Chain,
     collector,
     cursor::{After, Cursor},
     datadog,
-    state::{Dropped, Kept, Reason, Stopped, Trouble},
+    state::{Dropped, Kept, Reason},
 };
 use crate::keychain::Fingerprint;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,7 +16,7 @@ use serde_json::Value;
 use std::io;
 
 /// Lines of one request at most: half of what Datadog takes.
-const LINES: usize = 500;
+pub(super) const LINES: usize = 500;
 /// Bytes of lines of one request: a fifth of what Datadog takes, for what is sent of them may be longer.
 const BYTES: usize = 1 << 20;
 /// Datadog takes logs of the last 18 hours.
@@ -25,8 +24,6 @@ const LOGS: TimeDelta = TimeDelta::hours(18);
 /// Datadog takes points of the last hour, and of the next ten minutes.
 const POINTS: TimeDelta = TimeDelta::hours(1);
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
-/// After so many lines that were refused one by one the matter is not the lines.
-const IN_A_ROW: u32 = 5;
 
 macro_rules! streams {
     ($($name:ident = $word:literal, $to:ident, $path:literal, $encoding:ident, $doc:literal;)*) => {
@@ -111,19 +108,11 @@ pub(super) enum Next {
 pub(super) struct Batch {
     /// What is sent; `None` when none of the lines is for this stream.
     pub(super) body: Option<Value>,
-    after: Cursor,
-    lines: usize,
-    dropped: Dropped,
-    last_second: Option<i64>,
-}
-
-/// What should be said, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Notice {
-    /// A stream stands still.
-    Stopped(Stream, Option<u16>),
-    /// So much was dropped.
-    Dropped(Stream, u64),
+    pub(super) after: Cursor,
+    /// How many of the lines are in it.
+    pub(super) lines: usize,
+    pub(super) dropped: Dropped,
+    pub(super) last_second: Option<i64>,
 }
 
 impl Stream {
@@ -289,85 +278,5 @@ impl<T> Gathered<T> {
             dropped: self.dropped,
             last_second: self.last_second,
         }
-    }
-}
-
-impl Kept {
-    /// What follows from the answer to a batch; one without a body needs none.
-    pub(super) fn settle(
-        &mut self,
-        stream: Stream,
-        batch: Batch,
-        answer: Option<&Answer>,
-        identity: Fingerprint,
-        now: DateTime<Utc>,
-    ) -> Vec<Notice> {
-        let Some(answer) = answer else {
-            return self.advance(stream, batch, &Dropped::new());
-        };
-        let verdict = answer.verdict(self.failures.saturating_add(1), now);
-        // A line that is found and dropped is counted, and no trouble.
-        if matches!(verdict, Verdict::Later(_) | Verdict::Refused) {
-            self.trouble = Some(Trouble { at: now, what: answer.words() });
-        }
-        match verdict {
-            Verdict::Taken => {
-                let rejected = match answer {
-                    Answer::Said { rejected, .. } => (*rejected).min(batch.lines as u64),
-                    Answer::Silence { .. } => 0,
-                };
-                self.sent += batch.lines as u64 - rejected;
-                self.last_sent = Some(now);
-                (self.failures, self.refused_in_a_row) = (0, 0);
-                (self.not_before, self.stopped, self.trouble) = (None, None, None);
-                self.at_most = self.at_most.map(|lines| lines * 2).filter(|lines| *lines < LINES);
-                self.last_second = batch.last_second.or(self.last_second);
-                let also =
-                    if rejected > 0 { Dropped::from([(Reason::Rejected, rejected)]) } else { Dropped::new() };
-                self.advance(stream, batch, &also)
-            }
-            Verdict::Later(wait) => {
-                self.failures = self.failures.saturating_add(1);
-                self.not_before = Some(now + wait);
-                Vec::new()
-            }
-            Verdict::Refused => vec![self.stop(stream, answer, identity, now)],
-            Verdict::Smaller if batch.lines > 1 => {
-                self.at_most = Some(batch.lines / 2);
-                Vec::new()
-            }
-            Verdict::Smaller => {
-                let is_size = matches!(answer, Answer::Said { status: 413, .. });
-                let reason = if is_size { Reason::TooLarge } else { Reason::Refused };
-                self.refused_in_a_row += 1;
-                let mut notices = Vec::new();
-                if self.refused_in_a_row >= IN_A_ROW {
-                    self.refused_in_a_row = 0;
-                    notices.push(self.stop(stream, answer, identity, now));
-                }
-                notices.extend(self.advance(stream, batch, &Dropped::from([(reason, 1)])));
-                notices
-            }
-        }
-    }
-
-    /// The lines are done with.
-    fn advance(&mut self, stream: Stream, batch: Batch, also: &Dropped) -> Vec<Notice> {
-        self.cursor = Some(batch.after);
-        let mut count = 0;
-        for (reason, lines) in batch.dropped.iter().chain(also) {
-            *self.dropped.entry(*reason).or_default() += lines;
-            count += lines;
-        }
-        if count > 0 { vec![Notice::Dropped(stream, count)] } else { Vec::new() }
-    }
-
-    fn stop(&mut self, stream: Stream, answer: &Answer, identity: Fingerprint, now: DateTime<Utc>) -> Notice {
-        self.stopped = Some(Stopped { at: now, why: answer.words(), identity: Some(identity) });
-        let status = match answer {
-            Answer::Said { status, .. } => Some(*status),
-            Answer::Silence { .. } => None,
-        };
-        Notice::Stopped(stream, status)
     }
 }
