@@ -1,15 +1,8 @@
 //! The alerts of one home: what the command line, the app and the scheduler ask.
 
 use super::{
-    AlertState, Change, ChannelName, Channels, Delivery, Incident, IncidentId, Message, Moment, Occasion,
-    Page, RuleId, Severity, Silence, Silenced, check_alert_rules,
-    collect::{Collector, Wanted},
-    due::{due, remember},
-    observed::{observe_attempts, observe_change},
-    own::rules_in_force,
-    ping::Ping,
-    send_alert,
-    store::Store,
+    AlertState, ChannelName, Channels, Delivery, Incident, Message, Occasion, Page, Severity, Silence,
+    Silenced, own::rules_in_force, store::Store,
 };
 use crate::{
     error_handling::{Code, Error, Result},
@@ -147,93 +140,24 @@ fn named<'a>(state: &'a AlertState, text: &str) -> Result<&'a Incident> {
     }
 }
 
-/// What came of a look.
-#[derive(Debug, Default)]
-pub struct Looked {
-    /// What changed.
-    pub changes: Vec<Change>,
-    /// What was said: of which incidents, and through which channel.
-    pub said: Vec<(Vec<IncidentId>, ChannelName)>,
-    /// Rules in the settings that cannot be used.
-    pub refused: Vec<(RuleId, Error)>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Looks at the home again and again, and says what is to be said.
-#[derive(Debug)]
-pub struct Watchman {
-    locations: Locations,
-    collector: Option<Collector>,
-    ping: Ping,
-}
-
-impl Watchman {
-    /// One for a home.
-    #[must_use]
-    pub fn of(locations: &Locations) -> Self {
-        Self {
-            locations: locations.clone(),
-            collector: Some(Collector::of(locations)),
-            ping: Ping::default(),
+    #[test]
+    fn an_incident_is_named_by_the_beginning_of_its_name() {
+        let (home, now) = (tempfile::tempdir().unwrap(), Utc::now());
+        let locations = Locations::find(Some(home.path())).unwrap();
+        let settings = Settings::load(&locations.settings_file).unwrap();
+        let alerts = Alerts::of(&locations, &settings);
+        for wrong in ["", "abc"] {
+            assert_eq!(alerts.acknowledge(wrong, now).unwrap_err().code(), Code::AlertUnknown);
         }
-    }
-
-    /// Looks once. Nothing is done while another process is at it.
-    ///
-    /// # Errors
-    /// When what was seen cannot be written down: then nothing is said either, and the next look tries again.
-    pub async fn look(&mut self, settings: &Settings, channels: &Channels, moment: Moment) -> Result<Looked> {
-        let store = Store::of(&self.locations);
-        let Some(_right) = store.sender()? else { return Ok(Looked::default()) };
-        let in_force = rules_in_force(settings);
-        let mut collector = self.collector.take().unwrap_or_else(|| Collector::of(&self.locations));
-        let orphans = collector.ask_engine(settings, moment.now).await;
-        let policy = settings.alert_policy(channels.names());
-        let (rules, refused, settings_now) = (in_force.rules, in_force.refused, settings.clone());
-        let writing = store.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let known = writing.read().unwrap_or_default();
-            let wanted = Wanted {
-                settings: &settings_now,
-                rules: &rules,
-                refused: &refused,
-                channels: &policy.available,
-                state: &known,
-                now: moment.now,
-            };
-            let readings = collector.look(&wanted, &orphans);
-            let done = writing.change(|state| {
-                let changes = check_alert_rules(&rules, &readings, state, &moment);
-                Ok((changes, due(state, &policy, &moment)))
-            });
-            (collector, done, refused)
-        });
-        let (collector, done, refused) = looked
-            .await
-            .map_err(|cause| Error::new(Code::Internal, "a look for alerts stopped").why(cause))?;
-        self.collector = Some(collector);
-        let (changes, to_say) = done?;
-        changes.iter().for_each(observe_change);
-        let mut said = Vec::new();
-        for due in to_say {
-            let attempts = send_alert(channels, &due.order, &due.message).await;
-            observe_attempts(&due, &attempts);
-            let through = attempts.iter().find(|(_, delivery)| *delivery == Delivery::Sent);
-            said.extend(through.map(|(channel, _)| (due.incidents.clone(), *channel)));
-            let store = store.clone();
-            let written = tokio::task::spawn_blocking(move || {
-                store.change(|state| {
-                    remember(state, &due, &attempts, &moment);
-                    Ok(())
-                })
-            });
-            written
-                .await
-                .map_err(|cause| Error::new(Code::Internal, "a look for alerts stopped").why(cause))??;
-        }
-        store.looked(moment.now)?;
-        if let Some(url) = settings.ping_url() {
-            self.ping.at(&url, moment.now).await;
-        }
-        Ok(Looked { changes, said, refused })
+        let error = alerts.silence("dammage", TimeDelta::hours(1), now).unwrap_err();
+        assert!(error.remedies().iter().any(|remedy| remedy.contains("damage")), "{error:?}");
+        alerts.silence("damage", TimeDelta::hours(1), now).unwrap();
+        alerts.silence("damage", TimeDelta::hours(2), now).unwrap();
+        assert_eq!(alerts.unsilence("damage").unwrap().len(), 1);
+        assert!(alerts.unsilence("all").unwrap().is_empty());
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{NoData, Reading, Seen};
 use crate::{
-    backup::{BackupStatus, CopyName, CopyStatus},
-    error_handling::{Code, Result},
+    backup::{BackupStatus, CopyName},
+    error_handling::Result,
 };
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
 type Status = Result<BackupStatus>;
 
@@ -34,16 +35,12 @@ pub(super) fn copies_age(status: &Status, now: DateTime<Utc>) -> Seen {
 }
 
 /// The copies whose last drill failed.
-pub(super) fn drills_failed(status: &Status) -> Seen {
-    let failed = known(status)?.copies.iter().filter(|copy| fails_with(copy, Code::DrillFailed));
-    Ok(failed
-        .map(|copy| {
-            let words =
-                format!("The newest snapshot in the {} copy could not be proven by a restore.", copy.copy);
-            Reading::new(copy.copy.word(), 1.0, words)
-                .remedy(format!("drydock backup drill --copy {}", copy.copy))
-        })
-        .collect())
+pub(super) fn drills_failed(copies: &BTreeSet<String>) -> Vec<Reading> {
+    let failed = copies.iter().map(|copy| {
+        let words = format!("The newest snapshot in the {copy} copy could not be proven by a restore.");
+        Reading::new(copy, 1.0, words).remedy(format!("drydock backup drill --copy {copy}"))
+    });
+    failed.collect()
 }
 
 /// Whether the recovery sheet is still to be saved.
@@ -54,28 +51,17 @@ pub(super) fn sheet_unsaved(status: &Status) -> Seen {
 }
 
 /// The copies that are damaged, and what is remembered of them where that is.
-pub(super) fn damage(status: &Status) -> Vec<Reading> {
+pub(super) fn damage(status: &Status, copies: &BTreeSet<String>) -> Vec<Reading> {
     let heal = "drydock backup verify --heal";
-    match status {
-        Ok(status) => {
-            let damaged = status.copies.iter().filter(|copy| fails_with(copy, Code::BackupDamaged));
-            damaged
-                .map(|copy| {
-                    let words =
-                        format!("Files of the {} copy of the backups are not what was written.", copy.copy);
-                    Reading::new(format!("{} copy", copy.copy), 1.0, words).remedy(heal)
-                })
-                .collect()
-        }
-        Err(_) => {
-            let words = "What is remembered of the backups cannot be read.";
-            vec![Reading::new("backups", 1.0, words).remedy(heal)]
-        }
-    }
-}
-
-fn fails_with(copy: &CopyStatus, code: Code) -> bool {
-    copy.failure.as_ref().is_some_and(|failure| failure.error.code() == code)
+    let damaged = copies.iter().map(|copy| {
+        let words = format!("Files of the {copy} copy of the backups are not what was written.");
+        Reading::new(format!("{copy} copy"), 1.0, words).remedy(heal)
+    });
+    let unreadable = status.is_err().then(|| {
+        let words = "What is remembered of the backups cannot be read.";
+        Reading::new("backups", 1.0, words).remedy(heal)
+    });
+    damaged.chain(unreadable).collect()
 }
 
 #[allow(clippy::cast_precision_loss)] // ages

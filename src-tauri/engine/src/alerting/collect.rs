@@ -113,7 +113,11 @@ impl Collector {
                         }
                         Quantity::BackupAge => backups::age(&backups, wanted.now),
                         Quantity::CopyAge => backups::copies_age(&backups, wanted.now),
-                        Quantity::DrillFailed => backups::drills_failed(&backups),
+                        Quantity::DrillFailed => {
+                            let records = self.records.as_ref();
+                            Ok(records
+                                .map_or_else(Vec::new, |known| backups::drills_failed(&known.undrilled)))
+                        }
                         Quantity::SheetUnsaved => backups::sheet_unsaved(&backups),
                         Quantity::Held => self.held(wanted.now),
                         Quantity::LoginDays => self.login(wanted.settings, wanted.now),
@@ -222,7 +226,8 @@ impl Collector {
         let documents = names.into_iter().map(|name| {
             Reading::new(name.clone(), 1.0, format!("Claude Code cannot work with {name} as it is."))
         });
-        documents.chain(backups::damage(backups)).collect()
+        let copies = self.records.as_ref().map(|known| known.damaged.clone()).unwrap_or_default();
+        documents.chain(backups::damage(backups, &copies)).collect()
     }
 
     fn held(&self, now: DateTime<Utc>) -> Seen {

@@ -33,8 +33,9 @@ mod silence;
 mod state;
 mod store;
 mod throttle;
+mod watchman;
 
-pub use alerts::{Alerts, Looked, Watchman};
+pub use alerts::Alerts;
 pub use check::{Change, check_alert_rules};
 pub use defaults::rules as default_rules;
 pub use deliver::{Channel, ChannelName, Delivery};
@@ -53,3 +54,4 @@ pub use set_up::channels_of;
 pub use silence::{Silence, Silenced};
 pub use state::{AlertState, Blind};
 pub use throttle::{Throttle, Throttled, throttle_alert};
+pub use watchman::{Looked, Watchman};

@@ -5,6 +5,7 @@ use crate::{
     observability::{EventLine, EventName, Files, Follow, MetricLine, MetricName},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
 
 /// So far back a rule can look.
 pub(crate) const LONGEST_WINDOW: TimeDelta = TimeDelta::days(7);
@@ -34,14 +35,25 @@ pub(super) struct Records {
     pub(super) launches: Vec<(DateTime<Utc>, Launch)>,
     pub(super) syncs: Vec<(DateTime<Utc>, String, Sync)>,
     pub(super) values: Vec<(DateTime<Utc>, MetricName, f64)>,
+    /// The copies of the backups whose last drill failed.
+    pub(super) undrilled: BTreeSet<String>,
+    /// The copies of the backups that were damaged when they were last read back.
+    pub(super) damaged: BTreeSet<String>,
 }
 
 impl Records {
     pub(super) fn read(files: &Files, now: DateTime<Utc>) -> Self {
         let (past_events, events) = Follow::with_past(&files.events);
         let (past_metrics, metrics) = Follow::with_past(&files.metrics);
-        let mut records =
-            Self { events, metrics, launches: Vec::new(), syncs: Vec::new(), values: Vec::new() };
+        let mut records = Self {
+            events,
+            metrics,
+            launches: Vec::new(),
+            syncs: Vec::new(),
+            values: Vec::new(),
+            undrilled: BTreeSet::new(),
+            damaged: BTreeSet::new(),
+        };
         records.take(past_events, past_metrics, now);
         records
     }
@@ -75,7 +87,31 @@ impl Records {
             self.syncs.push((line.ts, line.session.unwrap_or_default(), Sync::Failed));
         } else if is(EventName::SyncedIn) || is(EventName::SyncedOut) || is(EventName::SessionEnded) {
             self.syncs.push((line.ts, line.session.unwrap_or_default(), Sync::Done));
+        } else if is(EventName::DrillDone) {
+            self.take_drill(&line);
+        } else if is(EventName::BackupVerified) {
+            let is_damaged = line.attrs.get("state").is_some_and(|state| state == "damaged");
+            note(&mut self.damaged, &line, is_damaged);
         }
+    }
+
+    /// A drill that could not be begun, as of a disk that is not there, says nothing.
+    fn take_drill(&mut self, line: &EventLine) {
+        match line.code.as_deref() {
+            None => note(&mut self.undrilled, line, false),
+            Some(code) if code == Code::DrillFailed.as_str() => note(&mut self.undrilled, line, true),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Notes the copy that a line is about, or that it is well.
+fn note(copies: &mut BTreeSet<String>, line: &EventLine, is_bad: bool) {
+    let Some(copy) = line.attrs.get("copy").and_then(|copy| copy.as_str()) else { return };
+    if is_bad {
+        copies.insert(copy.to_owned());
+    } else {
+        copies.remove(copy);
     }
 }
 
@@ -92,6 +128,24 @@ fn outcome(code: Option<&str>) -> Launch {
 mod tests {
     use super::*;
     use std::{fs, io::Write, path::Path};
+
+    #[test]
+    fn a_copy_is_bad_until_it_is_found_well() {
+        let home = tempfile::tempdir().unwrap();
+        let files = Files::of(&crate::paths::Locations::find(Some(home.path())).unwrap());
+        let now = Utc::now();
+        let copy = |more: &str| format!(r#","attrs":{{"copy":"local"{more}}}"#);
+        let drilled = |code: &str| event(now, "backup.drill", &format!("{code}{}", copy("")));
+        let verified = |state: &str| event(now, "backup.verified", &copy(&format!(r#","state":"{state}""#)));
+        append(&files.events, &[drilled(r#","code":"drill.failed""#), verified("damaged")]);
+        let mut records = Records::read(&files, now);
+        append(&files.events, &[drilled(r#","code":"copy.absent""#)]);
+        records.go_on(now);
+        assert!(records.undrilled.contains("local") && records.damaged.contains("local"));
+        append(&files.events, &[drilled(""), verified("healed")]);
+        records.go_on(now);
+        assert!(records.undrilled.is_empty() && records.damaged.is_empty());
+    }
 
     fn append(file: &Path, lines: &[String]) {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(file).unwrap();

@@ -51,27 +51,69 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut AlertState) -> Result<T>) -> Result<T> {
+        let _lock = self.locked()?;
+        let before = self.read_or_begin()?;
+        let mut state = before.clone();
+        let done = change(&mut state)?;
+        if state != before {
+            self.write(&state)?;
+        }
+        Ok(done)
+    }
+
+    /// Changes what is remembered, whether or not it can be written: on a full disk there is something to say. What
+    /// could not be written is given back, to be carried on from at the next change. Blocking.
+    pub(super) fn change_or_carry<T>(
+        &self,
+        carried: Option<&AlertState>,
+        change: impl FnOnce(&mut AlertState) -> T,
+    ) -> (T, Option<AlertState>) {
+        let lock = self.locked();
+        let known = self.read_or_begin();
+        let mut state = match (carried, &known) {
+            (Some(carried), _) => carried.clone(),
+            (None, Ok(known)) => known.clone(),
+            (None, Err(_)) => AlertState::default(),
+        };
+        let done = change(&mut state);
+        let written = match (&lock, &known) {
+            (Ok(_), Ok(known)) if *known == state => Ok(()),
+            _ => self.write(&state),
+        };
+        match written {
+            Ok(()) => (done, None),
+            Err(error) => {
+                if carried.is_none() {
+                    tracing::warn!(%error, "what is known of alerts is only in memory for now");
+                }
+                (done, Some(state))
+            }
+        }
+    }
+
+    fn locked(&self) -> Result<File> {
         create_private_dir(&self.folder)?;
         let path = self.folder.join("state.lock");
         let lock = open(&path)?;
         lock.lock().context("lock", &path)?;
-        let before = match self.read() {
+        Ok(lock)
+    }
+
+    fn read_or_begin(&self) -> Result<AlertState> {
+        match self.read() {
             Err(error) if error.code() == Code::AlertsDamaged => {
                 tracing::warn!(%error, "alerts begin anew");
                 put_aside(&self.file())?;
-                AlertState::default()
+                Ok(AlertState::default())
             }
-            read => read?,
-        };
-        let mut state = before.clone();
-        let done = change(&mut state)?;
-        if state != before {
-            let text = serde_json::to_vec_pretty(&state).map_err(|cause| {
-                Error::new(Code::Internal, "a record could not be written down").why(cause)
-            })?;
-            write_private(&self.file(), &text)?;
+            read => read,
         }
-        Ok(done)
+    }
+
+    fn write(&self, state: &AlertState) -> Result<()> {
+        let text = serde_json::to_vec_pretty(state)
+            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
+        write_private(&self.file(), &text)
     }
 
     /// The right to send, which one process has at a time; `None` while another has it.
@@ -141,6 +183,28 @@ mod tests {
         assert_eq!(store.read().unwrap_err().code(), Code::AlertsDamaged);
         assert_eq!(store.change(silence).unwrap(), 1);
         assert!(store.folder.join("state.json.damaged").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_carried_on_until_it_can() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::of(&Locations::find(Some(home.path())).unwrap());
+        // A file is in the place of the folder.
+        create_private_dir(store.folder.parent().unwrap()).unwrap();
+        fs::write(&store.folder, "").unwrap();
+        let now = Utc::now();
+        let more = |state: &mut AlertState| {
+            state.silences.push(Silence { what: Silenced::All, made: now, until: now });
+            state.silences.len()
+        };
+        let (count, carried) = store.change_or_carry(None, more);
+        assert!(count == 1 && carried.is_some());
+        let (count, carried) = store.change_or_carry(carried.as_ref(), more);
+        assert!(count == 2 && carried.is_some());
+        fs::remove_file(&store.folder).unwrap();
+        let (count, carried) = store.change_or_carry(carried.as_ref(), more);
+        assert!(count == 3 && carried.is_none());
+        assert_eq!(store.read().unwrap().silences.len(), 3);
     }
 
     #[test]

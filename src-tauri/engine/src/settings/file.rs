@@ -4,11 +4,7 @@ use super::{
     keys::{AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits, size},
     rules::{self, RULE_FIELDS, WrittenField, WrittenRule},
 };
-use crate::{
-    alerting::{Awake, ChannelName, Policy, QuietHours, Severity, time_of_day},
-    error_handling::{Code, Error, Result},
-    keychain::Sensitive,
-};
+use crate::error_handling::{Code, Error, Result};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -37,7 +33,7 @@ pub enum Source {
 pub struct Settings {
     file: PathBuf,
     values: BTreeMap<&'static str, (String, Source)>,
-    rules: BTreeMap<String, WrittenRule>,
+    pub(super) rules: BTreeMap<String, WrittenRule>,
 }
 
 impl Settings {
@@ -139,7 +135,7 @@ impl Settings {
         Ok(())
     }
 
-    fn text(&self, name: &'static str) -> &str {
+    pub(super) fn text(&self, name: &'static str) -> &str {
         &self.values[name].0
     }
 
@@ -292,42 +288,6 @@ impl Settings {
     #[must_use]
     pub fn archive_size(&self) -> u64 {
         size(self.text("backup.archive_size")).unwrap_or(10 << 30)
-    }
-
-    /// `alerts.rules`, as they are written.
-    #[must_use]
-    pub fn alert_rules(&self) -> &BTreeMap<String, WrittenRule> {
-        &self.rules
-    }
-
-    /// The rules for who is told of alerts, and when, with the channels that are set up.
-    #[must_use]
-    pub fn alert_policy(&self, available: Vec<ChannelName>) -> Policy {
-        let minutes = |name| self.text(name).parse().unwrap_or(15);
-        let route = |severity: Severity, name| {
-            let words = self.text(name).split_whitespace();
-            (severity, words.filter_map(ChannelName::from_word).collect())
-        };
-        Policy {
-            throttle: chrono::TimeDelta::minutes(minutes("alerts.throttle_minutes")),
-            escalation: Awake::minutes(minutes("alerts.escalation_minutes")),
-            routes: BTreeMap::from([
-                route(Severity::High, "alerts.routes.high"),
-                route(Severity::Medium, "alerts.routes.medium"),
-                route(Severity::Low, "alerts.routes.low"),
-            ]),
-            available,
-            quiet: QuietHours::parse(self.text("alerts.quiet_hours")),
-            digest: time_of_day(self.text("alerts.digest_at")),
-        }
-    }
-
-    /// `alerts.ping_url`. It may be a secret: it is shown to nobody but its owner.
-    #[must_use]
-    pub fn ping_url(&self) -> Option<Sensitive<String>> {
-        Some(self.text("alerts.ping_url"))
-            .filter(|text| !text.is_empty())
-            .map(|text| Sensitive::new(text.to_owned()))
     }
 
     /// `backup.quarantine_days`.

@@ -2,6 +2,7 @@
 //!
 //! Unknown keys and wrong values are refused with their place; nothing falls back silently.
 
+mod alerts;
 mod file;
 mod keys;
 mod rules;
