@@ -62,6 +62,7 @@ const damaged: Overview = {
   ...well,
   state: "problem",
   needs: [{ is: "damaged", count: 1 }, { is: "held", count: 2 }, { is: "copy-failing", copy: "external", since: ago(12_000) }, { is: "sheet-unsaved" }],
+  backups: well.backups && { ...well.backups, sheet_wanted: true },
   held: 2,
   damage: [{ severity: "error", damage: "syntax", file: `${HOME}/.claude.json`, place: { line: 2114, column: 9 }, reason: "it ends in the middle", remedy: "drydock recover" }],
 };
