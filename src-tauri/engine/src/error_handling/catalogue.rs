@@ -123,6 +123,8 @@ catalogue! {
     RecoveryUnconfirmed = "recovery.unconfirmed", NeedsUser, "A recovery was not begun, since nobody confirmed it.";
     RecoveryUnknown = "recovery.unknown", Usage, "There is no such recovery.";
     DaemonRunning = "daemon.running", Failed, "Another process already does the scheduled work.";
+    ChannelOff = "alert.channel_off", NeedsUser, "A channel for alerts is not set up.";
+    AlertUndelivered = "alert.undelivered", Failed, "A channel did not take an alert.";
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
     SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";
     SettingsFile = "settings.file", Failed, "The settings file cannot be read.";

@@ -115,7 +115,7 @@ impl Settings {
         Ok(())
     }
 
-    fn text(&self, name: &'static str) -> &str {
+    pub(super) fn text(&self, name: &'static str) -> &str {
         &self.values[name].0
     }
 

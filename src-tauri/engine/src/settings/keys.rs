@@ -41,6 +41,12 @@ pub enum Kind {
     Version,
     /// Debian package names, separated by spaces.
     Packages,
+    /// Empty, or one address of mail.
+    Address,
+    /// Empty, or addresses of mail, separated by commas or spaces.
+    Addresses,
+    /// Empty, or the name or address of a computer.
+    Host,
 }
 
 /// Every setting. `drydock settings list` prints this table.
@@ -200,6 +206,55 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Choice(AutomaticRecovery::WORDS),
         default: "ask",
         about: "what is recovered without asking: \"off\" nothing, \"ask\" only an unreadable .claude.json, \"on\" all that Claude Code cannot work with",
+    },
+    Key {
+        name: "alerts.desktop",
+        kind: Kind::Choice(&["on", "off"]),
+        default: "on",
+        about: "whether alerts are shown as notifications on this computer",
+    },
+    Key {
+        name: "alerts.slack",
+        kind: Kind::Choice(&["on", "off"]),
+        default: "off",
+        about: "whether alerts go to Slack; \"drydock alerts slack set\" keeps the webhook and turns it on",
+    },
+    Key {
+        name: "alerts.email.to",
+        kind: Kind::Addresses,
+        default: "",
+        about: "who gets alerts by mail, separated by commas; empty is nobody",
+    },
+    Key {
+        name: "alerts.email.from",
+        kind: Kind::Address,
+        default: "",
+        about: "from whom the mails are; empty is the first of alerts.email.to",
+    },
+    Key {
+        name: "alerts.email.via",
+        kind: Kind::Choice(&["sendmail", "smtp"]),
+        default: "sendmail",
+        about: "who takes the mails: \"sendmail\", this computer's own mail system, or \"smtp\", a mail server",
+    },
+    Key { name: "alerts.email.smtp.server", kind: Kind::Host, default: "", about: "the mail server's name" },
+    Key {
+        name: "alerts.email.smtp.port",
+        kind: Kind::Integer(0, 65_535),
+        default: "0",
+        about: "the mail server's port; 0 is the usual one: 465 with \"tls\", 587 with \"starttls\"",
+    },
+    Key {
+        name: "alerts.email.smtp.user",
+        kind: Kind::OptionalText,
+        default: "",
+        about: "who logs in at the mail server, with the password of \"drydock alerts email set-password\"; empty is nobody",
+    },
+    Key {
+        name: "alerts.email.smtp.tls",
+        kind: Kind::Choice(super::mail::MailTls::WORDS),
+        default: "starttls",
+        about: "how the connection to the mail server is protected: \"tls\" from its beginning, \"starttls\", or \"none\" for a server on this computer",
     },
 ];
 
@@ -370,6 +425,9 @@ impl Kind {
             }
             Self::Version => is_version(value),
             Self::Packages => value.split_whitespace().all(is_package_name),
+            Self::Address => super::mail::addresses(value).is_some_and(|all| all.len() <= 1),
+            Self::Addresses => super::mail::addresses(value).is_some(),
+            Self::Host => value.is_empty() || super::mail::is_host(value),
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -389,6 +447,9 @@ impl Kind {
             Self::Cpus => "\"auto\" or a number such as 2 or 1.5".into(),
             Self::Version => "a version such as 2.1.330".into(),
             Self::Packages => "Debian package names separated by spaces".into(),
+            Self::Address => "empty, or an address such as me@example.org".into(),
+            Self::Addresses => "empty, or addresses such as me@example.org, separated by commas".into(),
+            Self::Host => "empty, or the name of a computer such as mail.example.org".into(),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod file;
 mod keys;
+mod mail;
 
 pub use file::{Settings, Source};
 pub use keys::{AutomaticRecovery, HistoryScope, KEYS, Key, LoginMode, MemoryLimit, PathMode, SyncLimits};
+pub use mail::{Mail, MailServer, MailSettings, MailTls, MailVia};
