@@ -40,7 +40,7 @@ system_packages() {
   fi
   if [[ $what == test ]]; then
     debian iproute2 openssh-client xvfb webkit2gtk-driver dbus gnome-keyring shellcheck tmux clang rustc-web \
-      rust-web-src restic rclone borgbackup zstd jq
+      rust-web-src restic rclone borgbackup zstd jq dunst msmtp python3-aiosmtpd
   fi
 }
 

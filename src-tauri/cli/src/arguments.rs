@@ -72,6 +72,9 @@ pub(crate) enum Command {
     Recover(Recover),
     /// Do the scheduled work without the app: backups, their mirrors, their proof, and recovery
     Daemon,
+    /// How Drydock tells you what is the matter
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Show what happened
     Events(Seen),
     /// Show what was measured, and how things stand
@@ -401,6 +404,55 @@ pub(crate) struct Recover {
     /// Show the recoveries so far
     #[arg(long)]
     pub(crate) history: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alerts {
+    /// Show the ways to reach you: which are set up, and how each did last
+    Channels,
+    /// Send a test over one channel, and say what became of it
+    Test {
+        /// The channel
+        #[arg(value_enum)]
+        channel: ChannelWord,
+        /// Wait until the notification is clicked, and say what came back
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60",
+              value_parser = clap::value_parser!(u64).range(1..=3600))]
+        wait: Option<u64>,
+    },
+    /// The webhook of Slack
+    #[command(subcommand)]
+    Slack(SlackDeed),
+    /// The password of the mail server; the rest of mail is in the settings (alerts.email)
+    #[command(subcommand)]
+    Email(EmailDeed),
+}
+
+/// A way to reach the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ChannelWord {
+    /// A notification on this computer
+    Desktop,
+    /// A message in Slack
+    Slack,
+    /// A mail
+    Email,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SlackDeed {
+    /// Keep the address of an incoming webhook, read from standard input or asked for, and send alerts there
+    Set,
+    /// Forget it, and send no alerts there
+    Forget,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EmailDeed {
+    /// Keep the password, read from standard input or asked for
+    SetPassword,
+    /// Forget it
+    ForgetPassword,
 }
 
 /// Which of what is on record.

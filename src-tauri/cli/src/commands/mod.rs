@@ -1,5 +1,6 @@
 //! One file a group of commands; each is a call into the engine and a rendering of its answer.
 
+mod alerts;
 mod backup;
 mod credentials;
 mod daemon;
@@ -38,6 +39,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Restore(wanted) => restore::restore(context, wanted).await,
         Command::Recover(wanted) => recover::recover(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
+        Command::Alerts(wanted) => alerts::alerts(context, wanted).await,
         Command::Events(wanted) => observed::events(context, wanted).await,
         Command::Metrics { since, prometheus } => observed::metrics(context, since, prometheus).await,
         Command::Traces(wanted) => observed::traces(context, &wanted),

@@ -13,11 +13,11 @@ mod state;
 mod view;
 mod wording;
 
-pub use desktop::{ClickAction, Clicked};
+pub use desktop::{ClickAction, Clicked, Permission, ask_for_notifications, notification_permission};
 pub use email::{forget_mail_password, keep_mail_password};
 pub use record::LastTry;
 pub use slack::{forget_webhook, keep_webhook};
-pub use view::{ChannelView, SetUp, channel_views};
+pub use view::{ChannelView, SetUp, channel_views, set_up};
 
 use super::{Channel, ChannelName, Delivery};
 use crate::{

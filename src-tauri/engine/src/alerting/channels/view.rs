@@ -53,7 +53,9 @@ pub fn channel_views(locations: &Locations, settings: &Settings) -> Vec<ChannelV
     ChannelName::ALL.iter().map(view).collect()
 }
 
-pub(super) fn set_up(settings: &Settings, name: ChannelName) -> SetUp {
+/// Whether a channel is set up, by the settings alone.
+#[must_use]
+pub fn set_up(settings: &Settings, name: ChannelName) -> SetUp {
     let on = |how: String, sent_means| SetUp::On { how, sent_means };
     match name {
         ChannelName::Desktop if settings.alerts_on_desktop() => {

@@ -1,11 +1,23 @@
 //! Notifications by D-Bus.
 
-use super::{Desktop, HEARD_FOR, key, notice::Notice, service::Service, shown};
+use super::{Desktop, HEARD_FOR, Permission, key, notice::Notice, service::Service, shown};
 use crate::{
     alerting::{Delivery, Severity, channels::blocking},
     error_handling::Result,
 };
 use notify_rust::{Hint, Notification, NotificationHandle, NotificationResponse, Timeout, Urgency};
+use std::time::Duration;
+
+/// Nobody is asked here.
+#[allow(clippy::unused_async)] // as on a Mac
+pub(super) async fn permission() -> Permission {
+    Permission::NotNeeded
+}
+
+/// As [`permission`].
+pub(super) async fn ask_permission() -> Permission {
+    permission().await
+}
 
 /// Shows a notification, in the place of an earlier one of the same incident.
 pub(super) async fn show(desktop: &Desktop, notice: Notice) -> Delivery {
@@ -85,9 +97,12 @@ async fn hear(desktop: Desktop, service: Service, name: String, notice: Notice, 
         Some(NotificationResponse::Action(word)) => Some(word),
         Some(NotificationResponse::Closed(_) | NotificationResponse::Reply(_)) | None => None,
     };
-    // It closes with the click.
     forget(&desktop, &service, &name, number).await;
     if let Some(clicked) = word.and_then(|word| notice.clicked(&word)) {
+        /// The user waits for what they clicked.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        // Most desktops take it away by themselves; dunst 1.9 was seen to leave it there.
+        let _ = tokio::time::timeout(PATIENCE, service.close(number)).await;
         desktop.clicked(clicked);
     }
 }

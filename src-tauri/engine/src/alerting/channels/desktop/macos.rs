@@ -2,12 +2,13 @@
 //!
 //! Nothing here was run by those who wrote it: `docs/mac-verification.md` lists what to look at.
 
-use super::{Desktop, HEARD_FOR, key, notice::Notice};
+use super::{Desktop, HEARD_FOR, Permission, key, notice::Notice};
 use crate::{
     alerting::{Delivery, Severity, channels::blocking},
     error_handling::{Code, Error},
     program::ask,
 };
+use mac_usernotifications::AuthorizationStatus;
 use notify_rust::{InterruptionLevel, Notification, NotificationHandle, NotificationResponse, Timeout};
 use objc2_core_foundation::CFRunLoop;
 use std::{
@@ -16,10 +17,52 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// What the user said so far.
+pub(super) async fn permission() -> Permission {
+    if !is_in_bundle() {
+        return Permission::NotNeeded;
+    }
+    match notify_rust::get_notification_settings().await.map(|settings| settings.authorization_status) {
+        Ok(
+            AuthorizationStatus::Authorized
+            | AuthorizationStatus::Provisional
+            | AuthorizationStatus::Ephemeral,
+        ) => Permission::Granted,
+        Ok(AuthorizationStatus::Denied) => Permission::Denied,
+        Ok(AuthorizationStatus::NotDetermined) => Permission::NotAsked,
+        Ok(AuthorizationStatus::Unknown) | Err(_) => Permission::Unknown,
+    }
+}
+
+/// Asks the user. macOS does so once; afterwards it gives the answer of that time.
+pub(super) async fn ask_permission() -> Permission {
+    if !is_in_bundle() {
+        return Permission::NotNeeded;
+    }
+    match notify_rust::request_auth().await {
+        Ok(true) => Permission::Granted,
+        Ok(false) => Permission::Denied,
+        Err(_) => Permission::Unknown,
+    }
+}
+
 /// Shows a notification, in the place of an earlier one of the same incident.
 pub(super) async fn show(desktop: &Desktop, notice: Notice) -> Delivery {
     if !is_in_bundle() {
         return show_from_outside(notice).await;
+    }
+    match permission().await {
+        Permission::Denied => {
+            return Delivery::Refused {
+                why: "Drydock may not show notifications: System Settings, Notifications, Drydock".into(),
+            };
+        }
+        Permission::NotAsked => {
+            return Delivery::Refused {
+                why: "you were not asked yet whether Drydock may show notifications: open the app".into(),
+            };
+        }
+        Permission::Granted | Permission::NotNeeded | Permission::Unknown => {}
     }
     let shown = notification(&notice).show_async().await;
     match shown {

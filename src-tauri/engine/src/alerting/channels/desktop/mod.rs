@@ -4,6 +4,7 @@
 //! that it is over takes it away.
 
 mod notice;
+mod permission;
 #[cfg(not(target_os = "macos"))]
 mod service;
 #[cfg(not(target_os = "macos"))]
@@ -19,6 +20,7 @@ mod linux;
 use linux as platform;
 
 pub use notice::{ClickAction, Clicked};
+pub use permission::{Permission, ask_for_notifications, notification_permission};
 
 use crate::{
     alerting::{Channel, Delivery, IncidentId, Message, Occasion},
@@ -39,6 +41,7 @@ const HEARD_FOR: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone)]
 pub(super) struct Desktop {
     locations: Locations,
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "a Mac shows the app's own"))]
     icon: String,
     clicks: broadcast::Sender<Clicked>,
 }
