@@ -23,8 +23,6 @@ pub struct Shown {
     pub title: String,
     /// The rest.
     pub text: String,
-    /// `LOW`, `NORMAL` or `CRITICAL`.
-    pub urgency: String,
 }
 
 /// An X server, and dunst on it and on a given bus. Dropping it ends both.
@@ -94,7 +92,6 @@ impl Dunst {
                 app: field(one, "appname"),
                 title: field(one, "summary"),
                 text: field(one, "body"),
-                urgency: field(one, "urgency"),
             })
             .collect()
     }

@@ -16,8 +16,7 @@ fn dunst_shows_it_and_a_click_comes_back() {
 
     testing.done().ok();
     let shown = until("it has gone from the screen", LIMIT, || dunst.history().into_iter().next());
-    assert_eq!((shown.app.as_str(), shown.urgency.as_str()), ("Drydock", "NORMAL"));
-    assert_eq!(shown.title, "Drydock can reach you here");
+    assert_eq!((shown.app.as_str(), shown.title.as_str()), ("Drydock", "Drydock can reach you here"));
     assert!(shown.text.contains("Nothing is the matter"), "{shown:?}");
     assert_eq!(dunst.displayed(), 0);
     assert_eq!(user.view("desktop")["last"]["delivery"]["outcome"], "sent");
