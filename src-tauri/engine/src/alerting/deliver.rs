@@ -30,6 +30,12 @@ impl ChannelName {
             Self::Email => "email",
         }
     }
+
+    /// The one with this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|name| name.word() == word)
+    }
 }
 
 impl fmt::Display for ChannelName {
