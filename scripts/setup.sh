@@ -40,7 +40,8 @@ system_packages() {
   fi
   if [[ $what == test ]]; then
     debian iproute2 openssh-client xvfb xterm webkit2gtk-driver chromium dbus gnome-keyring shellcheck tmux clang rustc-web \
-      rust-web-src restic rclone borgbackup zstd jq libfaketime
+      rust-web-src restic rclone borgbackup zstd jq libfaketime dunst msmtp \
+      python3-aiosmtpd
   fi
 }
 

@@ -5,12 +5,15 @@ use crate::{
     desk::Desk,
     overview::{self, Changed, Overview},
     tray::Tray,
-    windows::Page,
+    windows::{self, Page},
 };
 use chrono::Utc;
 use drydock_engine::{
     Drydock,
-    alerting::Change,
+    alerting::{
+        self, Change,
+        channels::{ClickAction, Clicked},
+    },
     error_handling::{Code, Result},
     paths::{HOME_VARIABLE, Locations},
     scheduler::{GuardReport, JobOutcome, Scheduler, Told},
@@ -21,7 +24,7 @@ use tauri::{AppHandle, Emitter as _, Manager as _};
 /// Begins both.
 pub(crate) fn start(app: &AppHandle, tray: Option<Tray>) {
     let desk = app.state::<Arc<Desk>>().inner().clone();
-    schedule(desk.clone());
+    schedule(app.clone(), desk.clone());
     let told = app.clone();
     let tray = tray.map(Arc::new);
     tauri::async_runtime::spawn(overview::watch(desk, move |overview, changed| {
@@ -59,11 +62,11 @@ pub(crate) fn first_page() -> Page {
 }
 
 /// Does the scheduled work, and begins again when whoever did it has ended.
-fn schedule(desk: Arc<Desk>) {
+fn schedule(app: AppHandle, desk: Arc<Desk>) {
     const AGAIN: Duration = Duration::from_secs(60);
     tauri::async_runtime::spawn(async move {
         loop {
-            if let Err(error) = work(&desk).await {
+            if let Err(error) = work(&app, &desk).await {
                 match error.code() {
                     Code::DaemonRunning => tracing::debug!(%error, "a daemon does the scheduled work"),
                     _ => tracing::warn!(%error, "the scheduled work could not be begun"),
@@ -79,21 +82,51 @@ pub(crate) fn home() -> Option<PathBuf> {
     std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
-async fn work(desk: &Arc<Desk>) -> Result<()> {
+async fn work(app: &AppHandle, desk: &Arc<Desk>) -> Result<()> {
     let drydock = Drydock::open(home().as_deref())?;
     let scheduler = Scheduler::begin(&drydock.locations, Utc::now())?;
-    let woken = desk.clone();
+    let (woken, inner) = (desk.clone(), app.clone());
     scheduler
         .run(move |told| {
-            tell(told);
+            tell(&inner, told);
             woken.wake.notify_one();
         })
         .await;
     Ok(())
 }
 
-fn tell(told: Told) {
+/// The page of the main window that a notification is about.
+fn page_of(clicked: &Clicked) -> Page {
+    match clicked.action {
+        ClickAction::Recover => Page::Recovery,
+        ClickAction::Review | ClickAction::Snooze => Page::Home,
+        ClickAction::Open(page) => match page {
+            alerting::Page::Held => Page::Held,
+            alerting::Page::Backups => Page::Backups,
+            alerting::Page::Recovery => Page::Recovery,
+            alerting::Page::Activity => Page::Activity,
+            alerting::Page::Settings => Page::Settings,
+            alerting::Page::Home
+            | alerting::Page::Sessions
+            | alerting::Page::Deployment
+            | alerting::Page::Configuration => Page::Home,
+        },
+    }
+}
+
+fn tell(app: &AppHandle, told: Told) {
     match told {
+        Told::Clicked(clicked) => {
+            let inner = app.clone();
+            let opened = app.run_on_main_thread(move || {
+                if let Err(error) = windows::open(&inner, page_of(&clicked)) {
+                    tracing::warn!(%error, "the page of a notification cannot be opened");
+                }
+            });
+            if let Err(error) = opened {
+                tracing::warn!(%error, "the page of a notification cannot be opened");
+            }
+        }
         Told::Job(report) => {
             let job = report.job.word();
             match report.outcome {

@@ -453,23 +453,51 @@ pub(crate) enum AlertsDeed {
         #[arg(long, default_value = "30d", value_parser = window)]
         since: chrono::TimeDelta,
     },
-    /// Send a message through a channel, to see that it arrives
+    /// Show the ways to reach you: which are set up, and how each did last
+    Channels,
+    /// Send a test over one channel, and say what became of it
     Test {
         /// The channel
         #[arg(value_enum)]
         channel: ChannelWord,
+        /// Wait until the notification is clicked, and say what came back
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60",
+              value_parser = clap::value_parser!(u64).range(1..=3600))]
+        wait: Option<u64>,
     },
+    /// The webhook of Slack
+    #[command(subcommand)]
+    Slack(SlackDeed),
+    /// The password of the mail server; the rest of mail is in the settings (alerts.email)
+    #[command(subcommand)]
+    Email(EmailDeed),
 }
 
-/// A channel for alerts.
+/// A way to reach the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ChannelWord {
     /// A notification on this computer
     Desktop,
-    /// A Slack channel
+    /// A message in Slack
     Slack,
     /// A mail
     Email,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SlackDeed {
+    /// Keep the address of an incoming webhook, read from standard input or asked for, and send alerts there
+    Set,
+    /// Forget it, and send no alerts there
+    Forget,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EmailDeed {
+    /// Keep the password, read from standard input or asked for
+    SetPassword,
+    /// Forget it
+    ForgetPassword,
 }
 
 /// Which of what is on record.

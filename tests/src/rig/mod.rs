@@ -6,12 +6,16 @@ mod apart;
 mod backups;
 mod claude;
 mod drydock;
+#[cfg(target_os = "linux")]
+mod dunst;
 mod engine;
 mod home;
 mod image;
 mod intake;
 mod lived_in;
 mod log;
+#[cfg(target_os = "linux")]
+mod mail;
 mod own_engine;
 mod places;
 #[cfg(target_os = "linux")]
@@ -28,6 +32,7 @@ mod serving;
 mod sign_in;
 #[cfg(target_os = "linux")]
 mod signed_in;
+mod slack;
 mod small_disk;
 #[cfg(target_os = "linux")]
 mod stick;
@@ -43,6 +48,8 @@ pub use backups::{
 };
 pub use claude::HostClaude;
 pub use drydock::{Done, Invocation, Running};
+#[cfg(target_os = "linux")]
+pub use dunst::{Dunst, Shown};
 pub use engine::{Engine, ExecResult};
 pub use home::{Damage, Home};
 use image::session_image_of;
@@ -50,6 +57,8 @@ pub use image::{SessionImage, session_image};
 pub use intake::{Intake, Manner, Received};
 pub use lived_in::LivedIn;
 pub use log::log;
+#[cfg(target_os = "linux")]
+pub use mail::{MailServer, Protection, Taken};
 pub use own_engine::OwnEngine;
 pub use places::{CLAUDE_VERSION, cache_dir};
 #[cfg(target_os = "linux")]
@@ -62,6 +71,7 @@ pub use release::Release;
 pub use secret_service::{SecretService, StoredItem};
 #[cfg(target_os = "linux")]
 pub use sign_in::{Account, Login, SignIn, TokenRequest};
+pub use slack::{Answer, Slack};
 pub use small_disk::SmallDisk;
 #[cfg(target_os = "linux")]
 pub use stick::Stick;

@@ -137,7 +137,7 @@ fn what_is_not_there_cannot_be_taken_on_silenced_or_tried() {
     let backups = Backups::new();
     backups.fails(["alerts", "ack", "00000000"], 2, "alerts.unknown");
     backups.fails(["alerts", "silence", "nothing", "--for", "1h"], 2, "alerts.unknown");
-    backups.fails(["alerts", "test", "slack"], 3, "alerts.channel");
+    backups.fails(["alerts", "test", "slack"], 4, "alerts.channel_off");
     assert_eq!(backups.ok(["alerts", "history"]).stdout, "no alerts\n");
     assert!(backups.ok(["alerts"]).stdout.starts_with("nothing fires\nnobody looks for alerts"));
 }

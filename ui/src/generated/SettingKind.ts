@@ -3,4 +3,4 @@
 /**
  * What a setting's value must be.
  */
-export type SettingKind = { "is": "text" } | { "is": "optional-text" } | { "is": "choice", "of": Array<string> } | { "is": "integer", "of": [number, number] } | { "is": "memory" } | { "is": "size" } | { "is": "remote" } | { "is": "patterns" } | { "is": "cpus" } | { "is": "version" } | { "is": "packages" };
+export type SettingKind = { "is": "text" } | { "is": "optional-text" } | { "is": "choice", "of": Array<string> } | { "is": "integer", "of": [number, number] } | { "is": "memory" } | { "is": "size" } | { "is": "remote" } | { "is": "patterns" } | { "is": "cpus" } | { "is": "version" } | { "is": "packages" } | { "is": "server" } | { "is": "number" } | { "is": "stretch" } | { "is": "time-of-day" } | { "is": "hours" } | { "is": "channels" } | { "is": "address" } | { "is": "measure" } | { "is": "mail-address" } | { "is": "mail-addresses" } | { "is": "host" };

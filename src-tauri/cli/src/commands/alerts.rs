@@ -1,17 +1,18 @@
 //! `drydock alerts`.
 
+use super::alert_channels;
 use crate::{
     Context,
-    arguments::{AlertsDeed, ChannelWord},
+    arguments::AlertsDeed,
     render::{self, Format, ago, until},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use drydock_engine::{
     alerting::{
-        AlertState, Blind, ChannelName, Delivery, Health, Incident, Rule, RuleId, Severity, Side, Silence,
-        Silenced, channels_of, rules_in_force,
+        AlertState, Blind, ChannelName, Health, Incident, Rule, RuleId, Severity, Side, Silence, Silenced,
+        rules_in_force,
     },
-    error_handling::{Code, Error, Outcome, Result},
+    error_handling::{Error, Outcome, Result},
     observability::{EventLine, EventName, Files, Filter, read_events},
     scheduler::{Holder, Scheduler},
 };
@@ -23,7 +24,7 @@ const OVERDUE: TimeDelta = TimeDelta::minutes(10);
 /// Where nobody does it, that is said after this.
 const UNWATCHED: TimeDelta = TimeDelta::hours(24);
 
-pub(super) async fn alerts(context: &Context, deed: Option<AlertsDeed>) -> Result<ExitCode> {
+pub(super) async fn alerts(context: &mut Context, deed: Option<AlertsDeed>) -> Result<ExitCode> {
     let (alerts, now) = (context.drydock.alerts(), Utc::now());
     match deed.unwrap_or(AlertsDeed::List) {
         AlertsDeed::List => list(context),
@@ -54,7 +55,10 @@ pub(super) async fn alerts(context: &Context, deed: Option<AlertsDeed>) -> Resul
             Ok(ExitCode::SUCCESS)
         }
         AlertsDeed::History { since } => Ok(history(context, since)),
-        AlertsDeed::Test { channel } => test(context, channel, now).await,
+        AlertsDeed::Channels => alert_channels::list(context).await,
+        AlertsDeed::Test { channel, wait } => alert_channels::test(context, channel, wait).await,
+        AlertsDeed::Slack(deed) => alert_channels::slack(context, &deed).await,
+        AlertsDeed::Email(deed) => alert_channels::email(context, &deed).await,
     }
 }
 
@@ -353,26 +357,6 @@ fn told(event: &EventLine) -> String {
         _ => format!("not told by {}: {}", word("channel"), word("why")),
     };
     format!("{}  {:<8}  {what}\n", at(event.ts), word("incident"))
-}
-
-async fn test(context: &Context, channel: ChannelWord, now: DateTime<Utc>) -> Result<ExitCode> {
-    let name = match channel {
-        ChannelWord::Desktop => ChannelName::Desktop,
-        ChannelWord::Slack => ChannelName::Slack,
-        ChannelWord::Email => ChannelName::Email,
-    };
-    let drydock = &context.drydock;
-    let channels = channels_of(&drydock.locations, &drydock.settings);
-    let why = match drydock.alerts().test(&channels, name, now).await? {
-        Delivery::Sent => {
-            render::answer(context.format, &serde_json::json!({ "channel": name, "sent": true }), || {
-                format!("{name} took the message: look whether it arrived\n")
-            });
-            return Ok(ExitCode::SUCCESS);
-        }
-        Delivery::Later { why, .. } | Delivery::Refused { why } => why,
-    };
-    Err(Error::new(Code::AlertsUndelivered, format!("{name} did not take the message")).why(why))
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ struct Did<'a> {
     done: &'a str,
 }
 
-fn done(context: &Context, what: &str) {
+pub(super) fn done(context: &Context, what: &str) {
     render::answer(context.format, &Did { done: what }, || format!("{what}\n"));
 }
 
@@ -157,7 +157,7 @@ pub(super) async fn ask_for_setup_token(context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn kept(place: Place) -> String {
+pub(super) fn kept(place: Place) -> String {
     match place {
         Place::Keyring => "kept in the keyring".into(),
         Place::File => "kept in a file for you alone: there is no keyring".into(),
@@ -175,7 +175,7 @@ fn forgettable(what: Forgotten) -> Forgettable {
 }
 
 /// Reads a secret: from a pipe whole, from a terminal one line that is not shown.
-async fn secret(what: &'static str) -> Result<Sensitive<String>> {
+pub(super) async fn secret(what: &'static str) -> Result<Sensitive<String>> {
     blocking(move || {
         let cannot = |cause: io::Error| {
             Error::new(Code::Usage, format!("{what} could not be read"))
@@ -286,7 +286,9 @@ fn shown(login: &LoginView) -> String {
     parts.join(", ")
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))?

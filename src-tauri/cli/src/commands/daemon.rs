@@ -66,6 +66,8 @@ fn tell(told: &Told, format: Format) {
                 eprintln!("  try: {remedy}");
             }
         }
+        // There is no window to open.
+        Told::Clicked(_) => {}
         Told::Alert(Change::Resolved(one)) => eprintln!("drydock: over: {}", one.title),
         Told::Guard(GuardReport::Failed { error, .. }) => {
             eprint!("drydock: recovery failed: {}", render::explained(error));

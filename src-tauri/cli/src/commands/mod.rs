@@ -1,5 +1,6 @@
 //! One file a group of commands; each is a call into the engine and a rendering of its answer.
 
+mod alert_channels;
 mod alerts;
 mod backup;
 mod credentials;

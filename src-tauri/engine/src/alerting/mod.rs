@@ -5,6 +5,7 @@
 
 mod alerts;
 mod backups;
+pub mod channels;
 mod check;
 mod collect;
 mod defaults;

@@ -1,10 +1,12 @@
-//! Which channels are set up. This is the one place that knows both the settings and the channels.
+//! The channels that are set up, as a look for alerts wants them.
 
-use super::Channels;
-use crate::{paths::Locations, settings::Settings};
+use super::{Channels, channels};
+use crate::settings::Settings;
+use std::sync::Arc;
 
-/// The channels that are set up for a home.
+/// Those that the settings name now. The `ways` are those of this process, to which clicks come back.
 #[must_use]
-pub fn channels_of(_locations: &Locations, _settings: &Settings) -> Channels {
-    Channels::none()
+pub fn channels_of(ways: &channels::Channels, settings: &Settings) -> Channels {
+    let set_up = ways.set_up(settings).into_iter();
+    set_up.fold(Channels::none(), |all, (name, channel)| all.with(name, Arc::from(channel)))
 }

@@ -218,8 +218,7 @@ mod tests {
         assert_eq!(desktop.titles().len(), 1);
 
         let alerts = Alerts::of(&watched.locations, &watched.settings);
-        let works = Channels::none().with(ChannelName::Desktop, Recorded::that(Delivery::Sent));
-        assert_eq!(alerts.test(&works, ChannelName::Desktop, watched.now).await.unwrap(), Delivery::Sent);
+        alerts.note_test(ChannelName::Desktop, &Delivery::Sent, watched.now).unwrap();
         watched.look(&mut watchman, &channels).await;
         assert_eq!(slack.titles().last().unwrap().0, Occasion::Resolved);
     }

@@ -20,7 +20,7 @@ pub use project_dir::project_dir_name;
 pub(crate) use project_dir::{recorded_cwd, session_of};
 
 pub(crate) use transcript::{Merge, compare, fork_id, rewrite_session_id};
-pub(crate) use usage::{Tokens, Usage};
+pub(crate) use usage::{Tokens, Usage, is_model_name};
 
 /// The variables that carry a key or a token to Claude Code, in its own order of precedence.
 pub const KEY_VARIABLES: &[&str] = &["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"];

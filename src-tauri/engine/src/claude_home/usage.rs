@@ -55,8 +55,7 @@ struct Counts {
     cache_creation_input_tokens: u64,
 }
 
-/// Model names end up beside figures that may be sent: a session could write anything for one.
-const LONGEST_NAME: usize = 64;
+/// What stands for a model whose name is none.
 const OTHER: &str = "other";
 
 impl Usage {
@@ -92,9 +91,21 @@ impl Usage {
 }
 
 fn model(name: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
-    let is_model = name.starts_with("claude-") && name.len() <= LONGEST_NAME && name.bytes().all(is_plain);
-    if is_model { name.to_owned() } else { OTHER.to_owned() }
+    if is_model_name(name) { name.to_owned() } else { OTHER.to_owned() }
+}
+
+/// Whether a text is the name of a model of Claude: `claude-opus-4-5-20251101`. A session could write anything for
+/// one, and these names stand beside figures that may be sent: short words and numbers are all that they have.
+pub(crate) fn is_model_name(name: &str) -> bool {
+    const MOST_PARTS: usize = 5;
+    const LONGEST_PART: usize = 8;
+    let Some(parts) = name.strip_prefix("claude-") else { return false };
+    let is_part = |part: &str| {
+        let letters = part.bytes().all(|byte| byte.is_ascii_lowercase());
+        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        (1..=LONGEST_PART).contains(&part.len()) && (letters || digits)
+    };
+    parts.split('-').count() <= MOST_PARTS && parts.split('-').all(is_part)
 }
 
 #[cfg(test)]
@@ -124,7 +135,7 @@ mod tests {
             answer("one", WITHIN, "claude-opus-5-5", 1),
             answer("one", WITHIN, "claude-opus-5-5", 20),
             answer("two", WITHIN, "claude-haiku-5", 5),
-            answer("bad", WITHIN, "/secret/of a model", 3),
+            answer("bad", WITHIN, "claude-what-was-said-in-that-project", 3),
             "{\"torn".to_owned(),
         ]
         .join("\n");

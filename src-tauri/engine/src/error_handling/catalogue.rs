@@ -124,10 +124,10 @@ catalogue! {
     RecoveryUnknown = "recovery.unknown", Usage, "There is no such recovery.";
     AlertUnknown = "alerts.unknown", Usage, "There is no such incident or rule.";
     AlertAmbiguous = "alerts.ambiguous", Usage, "Several incidents match.";
-    AlertsChannel = "alerts.channel", NotPossibleHere, "A channel for alerts is not set up.";
-    AlertsUndelivered = "alerts.undelivered", Failed, "A channel for alerts did not take a message.";
     AlertsDamaged = "alerts.damaged", Failed, "What is remembered of alerts cannot be understood.";
     DaemonRunning = "daemon.running", Failed, "Another process already does the scheduled work.";
+    ChannelOff = "alerts.channel_off", NeedsUser, "A channel for alerts is not set up.";
+    AlertUndelivered = "alerts.undelivered", Failed, "A channel did not take an alert.";
     SettingsUnknownKey = "settings.unknown_key", Usage, "There is no such setting.";
     SettingsValue = "settings.value", Usage, "A setting has a value that it cannot have.";
     SettingsFile = "settings.file", Failed, "The settings file cannot be read.";

@@ -7,7 +7,7 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    alerting::Change,
+    alerting::{Change, channels::Clicked},
     backup::{Backups, CopyName, Depth, Heal, PrunePlan, Reason, Verdict},
     error_handling::{Code, Error, IoContext, Result},
     paths::{Locations, create_private_dir, write_private},
@@ -49,6 +49,8 @@ pub enum Told {
     Guard(GuardReport),
     /// Of an alert.
     Alert(Change),
+    /// Of a click on a notification, which wants a window.
+    Clicked(Clicked),
 }
 
 /// What became of a job.
@@ -161,7 +163,7 @@ impl Scheduler {
         let watching = alerts::watch(
             self.locations.clone(),
             self.job_ended.clone(),
-            Arc::new(move |change| alerted(Told::Alert(change))),
+            Arc::new(move |told| alerted(told)),
         );
         // None of them ends.
         tokio::join!(guarding, jobs, shipping, watching);

@@ -60,6 +60,12 @@ pub enum Kind {
     Address,
     /// What a rule for alerts can look at.
     Measure,
+    /// Empty, or one address of mail.
+    MailAddress,
+    /// Empty, or addresses of mail, separated by commas or spaces.
+    MailAddresses,
+    /// Empty, or the name or address of a computer.
+    Host,
 }
 
 /// Every setting. `drydock settings list` prints this table.
@@ -310,6 +316,55 @@ pub const KEYS: &[Key] = &[
         default: "",
         about: "an address that is asked for every five minutes while Drydock watches, so that somebody else notices when it does not",
     },
+    Key {
+        name: "alerts.desktop",
+        kind: Kind::Choice(&["on", "off"]),
+        default: "on",
+        about: "whether alerts are shown as notifications on this computer",
+    },
+    Key {
+        name: "alerts.slack",
+        kind: Kind::Choice(&["on", "off"]),
+        default: "off",
+        about: "whether alerts go to Slack; \"drydock alerts slack set\" keeps the webhook and turns it on",
+    },
+    Key {
+        name: "alerts.email.to",
+        kind: Kind::MailAddresses,
+        default: "",
+        about: "who gets alerts by mail, separated by commas; empty is nobody",
+    },
+    Key {
+        name: "alerts.email.from",
+        kind: Kind::MailAddress,
+        default: "",
+        about: "from whom the mails are; empty is the first of alerts.email.to",
+    },
+    Key {
+        name: "alerts.email.via",
+        kind: Kind::Choice(&["sendmail", "smtp"]),
+        default: "sendmail",
+        about: "who takes the mails: \"sendmail\", this computer's own mail system, or \"smtp\", a mail server",
+    },
+    Key { name: "alerts.email.smtp.server", kind: Kind::Host, default: "", about: "the mail server's name" },
+    Key {
+        name: "alerts.email.smtp.port",
+        kind: Kind::Integer(0, 65_535),
+        default: "0",
+        about: "the mail server's port; 0 is the usual one: 465 with \"tls\", 587 with \"starttls\"",
+    },
+    Key {
+        name: "alerts.email.smtp.user",
+        kind: Kind::OptionalText,
+        default: "",
+        about: "who logs in at the mail server, with the password of \"drydock alerts email set-password\"; empty is nobody",
+    },
+    Key {
+        name: "alerts.email.smtp.tls",
+        kind: Kind::Choice(super::mail::MailTls::WORDS),
+        default: "starttls",
+        about: "how the connection to the mail server is protected: \"tls\" from its beginning, \"starttls\", or \"none\" for a server on this computer",
+    },
 ];
 
 /// Whether damage is mended without asking.
@@ -505,6 +560,9 @@ impl Kind {
                 value.is_empty() || value.starts_with("https://") || value.starts_with("http://")
             }
             Self::Measure => super::rules::measures().any(|word| word == value),
+            Self::MailAddress => super::mail::addresses(value).is_some_and(|all| all.len() <= 1),
+            Self::MailAddresses => super::mail::addresses(value).is_some(),
+            Self::Host => value.is_empty() || super::mail::is_host(value),
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -549,6 +607,9 @@ impl Kind {
             Self::Measure => {
                 format!("one of: {}", super::rules::measures().collect::<Vec<_>>().join(", "))
             }
+            Self::MailAddress => "empty, or an address such as me@example.org".into(),
+            Self::MailAddresses => "empty, or addresses such as me@example.org, separated by commas".into(),
+            Self::Host => "empty, or the name of a computer such as mail.example.org".into(),
         }
     }
 }

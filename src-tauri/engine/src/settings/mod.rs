@@ -5,9 +5,13 @@
 mod alerts;
 mod file;
 mod keys;
+mod mail;
 mod rules;
 
 pub use file::{Settings, Source};
 pub(crate) use keys::stretch;
-pub use keys::{AutomaticRecovery, HistoryScope, KEYS, Key, Kind, LoginMode, MemoryLimit, PathMode, SyncLimits};
+pub use keys::{
+    AutomaticRecovery, HistoryScope, KEYS, Key, Kind, LoginMode, MemoryLimit, PathMode, SyncLimits,
+};
+pub use mail::{Mail, MailServer, MailSettings, MailTls, MailVia};
 pub use rules::{RULE_FIELDS, WrittenField, WrittenRule};

@@ -28,6 +28,8 @@ pub enum Secret {
     RepositoryKey,
     /// The address that alerts go to in Slack.
     SlackWebhook,
+    /// The password of the server that alerts go out by as mail.
+    SmtpPassword,
     /// The key for Datadog.
     DatadogKey,
 }
@@ -42,6 +44,7 @@ impl Secret {
             Self::OtherLogin(session) => format!("login of {session}"),
             Self::RepositoryKey => "repository-key".into(),
             Self::SlackWebhook => "slack-webhook".into(),
+            Self::SmtpPassword => "smtp-password".into(),
             Self::DatadogKey => "datadog-key".into(),
         }
     }

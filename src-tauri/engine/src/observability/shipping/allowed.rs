@@ -4,7 +4,7 @@ use super::{
     super::{EventName, Kind, Level, MetricName, Operation, redact::redacted},
     stream::Stream,
 };
-use crate::error_handling::Code;
+use crate::{claude_home::is_model_name, error_handling::Code};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -41,7 +41,13 @@ enum Shape {
     Id,
     /// An error's code.
     Code,
+    /// An operation's name.
+    Operation,
+    /// The name of a model of Claude.
+    Model,
 }
+
+const OUTCOMES: Shape = Shape::Word(&["done", "failed", "interrupted", "out-of-memory"]);
 
 const COPIES: Shape = Shape::Word(&["local", "external", "cloud"]);
 
@@ -58,16 +64,21 @@ const OF_EVENTS: &[(&str, Shape)] = &[
     ("damaged", Shape::Number),
     ("differ", Shape::Number),
     ("direction", Shape::Word(&["in", "out"])),
+    ("exit_code", Shape::Number),
     ("faults", Shape::Number),
     ("files", Shape::Number),
     ("left", Shape::Number),
+    ("lines", Shape::Number),
+    ("name", Shape::Operation),
     ("new", Shape::Number),
+    ("outcome", OUTCOMES),
     ("reason", Shape::Word(&["manual", "scheduled", "change", "pre-sync", "pre-recovery"])),
     ("recovery", Shape::Id),
     ("refused", Shape::Number),
     ("removed", Shape::Number),
     ("seconds", Shape::Number),
     ("settings", Shape::Number),
+    ("signal", Shape::Word(&["hangup", "interrupt", "terminate"])),
     ("snapshot", Shape::Id),
     ("state", Shape::Word(&["whole", "healed", "damaged"])),
     ("status", Shape::Number),
@@ -80,7 +91,9 @@ const OF_METRICS: &[(&str, Shape)] = &[
     ("code", Shape::Code),
     ("copy", COPIES),
     ("direction", Shape::Word(&["in", "out"])),
-    ("outcome", Shape::Word(&["done", "failed"])),
+    ("kind", Shape::Word(&["input", "output", "cache-read", "cache-write"])),
+    ("model", Shape::Model),
+    ("outcome", OUTCOMES),
 ];
 
 /// What is told of an event or an error.
@@ -285,6 +298,10 @@ impl Shape {
                 text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
             }),
             Self::Code => value.as_str().is_some_and(|text| code(text).is_some()),
+            Self::Operation => {
+                value.as_str().is_some_and(|text| Operation::ALL.iter().any(|known| known.as_str() == text))
+            }
+            Self::Model => value.as_str().is_some_and(is_model_name),
         };
         is_good.then(|| value.clone())
     }
@@ -394,7 +411,7 @@ mod tests {
             let plant = |line: &mut Value, field: usize| {
                 let keys = ["ts", "id", "event", "level", "session", "code", "version", "trace_id", "span_id", "message"];
                 match field {
-                    10 => for key in ["new", "reason", "snapshot", "state", "doing", "place"] {
+                    10 => for key in ["new", "name", "outcome", "signal", "reason", "snapshot", "state", "doing", "place"] {
                         line["attrs"][key] = text.clone().into();
                     },
                     11 => line["attrs"][text.as_str()] = 1.into(),
@@ -406,7 +423,7 @@ mod tests {
             prop_assert!(!told.contains(&text), "{told}");
             let metric = json!({
                 "ts": "2026-01-02T03:04:05Z", "name": "errors", "value": 1, "version": text, "trace_id": text,
-                "attrs": { "code": text, "copy": text, text.as_str(): text },
+                "attrs": { "code": text, "copy": text, "model": text, "kind": text, text.as_str(): text },
             });
             let measured = format!("{:?}", Allowed::measured(metric.to_string().as_bytes()));
             prop_assert!(!measured.contains(&text), "{measured}");
