@@ -11,10 +11,10 @@ use chrono::Utc;
 use drydock_engine::{
     Drydock,
     alerting::{
-        self, Change,
+        Change,
         channels::{ClickAction, Clicked},
     },
-    error_handling::{Code, Result},
+    error_handling::{Code, Result, StopSignals},
     paths::{HOME_VARIABLE, Locations},
     scheduler::{GuardReport, JobOutcome, Scheduler, Told},
 };
@@ -25,11 +25,26 @@ use tauri::{AppHandle, Emitter as _, Manager as _};
 pub(crate) fn start(app: &AppHandle, tray: Option<Tray>) {
     let desk = app.state::<Arc<Desk>>().inner().clone();
     schedule(app.clone(), desk.clone());
+    go_when_asked(app.clone());
     let told = app.clone();
     let tray = tray.map(Arc::new);
     tauri::async_runtime::spawn(overview::watch(desk, move |overview, changed| {
         tell_of(&told, tray.as_ref(), overview, changed);
     }));
+}
+
+/// Asked to go by a signal, as at the end of a desktop's session, it clears up what is half-made first.
+fn go_when_asked(app: AppHandle) {
+    tauri::async_runtime::spawn(async move {
+        match StopSignals::listen() {
+            Ok(mut signals) => {
+                let asked = signals.asked().await;
+                signals.clear_up(asked).await;
+                app.exit(i32::from(asked.exit_code()));
+            }
+            Err(error) => tracing::warn!(%error, "signals end the app at once"),
+        }
+    });
 }
 
 /// Windows hear what is another; the menu's relative times go on by themselves.
@@ -100,17 +115,7 @@ fn page_of(clicked: &Clicked) -> Page {
     match clicked.action {
         ClickAction::Recover => Page::Recovery,
         ClickAction::Review | ClickAction::Snooze => Page::Home,
-        ClickAction::Open(page) => match page {
-            alerting::Page::Held => Page::Held,
-            alerting::Page::Backups => Page::Backups,
-            alerting::Page::Recovery => Page::Recovery,
-            alerting::Page::Activity => Page::Activity,
-            alerting::Page::Settings => Page::Settings,
-            alerting::Page::Home
-            | alerting::Page::Sessions
-            | alerting::Page::Deployment
-            | alerting::Page::Configuration => Page::Home,
-        },
+        ClickAction::Open(page) => page.into(),
     }
 }
 

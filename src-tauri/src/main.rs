@@ -93,9 +93,11 @@ fn handler() -> impl Fn(tauri::ipc::Invoke) -> bool + Send + Sync + 'static {
         commands::settings::set_at_login,
         commands::settings::set_setting,
         commands::settings::settings,
+        commands::setup::ask_for_notifications,
         commands::setup::build_session_image,
         commands::setup::checks,
         commands::setup::login_ways,
+        commands::setup::notifications_allowed,
     ]
 }
 

@@ -10,6 +10,7 @@ use crate::{
     windows::Page,
 };
 use drydock_engine::{
+    alerting::channels::Permission,
     backup::{BackupReport, BroughtBack, Drill, Hit, Listed, ListedSnapshot},
     disaster_recovery::{Past, Plan, Report, Undone},
     error_handling::Error,
@@ -57,6 +58,7 @@ fn export(folder: &Path) {
         Overview,
         Page,
         Past,
+        Permission,
         Plan,
         Report,
         Setting,

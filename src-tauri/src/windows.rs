@@ -1,7 +1,7 @@
 //! The windows: made when asked for, gone when closed, so that a closed one costs no memory.
 
 use crate::desk::Desk;
-use drydock_engine::error_handling::Error;
+use drydock_engine::{alerting, error_handling::Error};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
 use tauri::{
@@ -43,6 +43,23 @@ impl Page {
             Self::Activity => "activity",
             Self::Settings => "settings",
             Self::Setup => "setup",
+        }
+    }
+}
+
+impl From<alerting::Page> for Page {
+    fn from(page: alerting::Page) -> Self {
+        match page {
+            alerting::Page::Held => Self::Held,
+            alerting::Page::Backups => Self::Backups,
+            alerting::Page::Recovery => Self::Recovery,
+            alerting::Page::Activity => Self::Activity,
+            alerting::Page::Settings => Self::Settings,
+            // The overview has the sessions; the others have no page yet.
+            alerting::Page::Home
+            | alerting::Page::Sessions
+            | alerting::Page::Deployment
+            | alerting::Page::Configuration => Self::Home,
         }
     }
 }

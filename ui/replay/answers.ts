@@ -61,7 +61,7 @@ const well: Overview = {
 const damaged: Overview = {
   ...well,
   state: "problem",
-  needs: [{ is: "damaged", count: 1 }, { is: "held", count: 2 }, { is: "copy-failing", copy: "external", since: ago(12_000) }, { is: "sheet-unsaved" }],
+  needs: [{ is: "damaged", count: 1 }, { is: "held", count: 2 }, { is: "alert", title: "Syncs fail again and again", urgency: "later", page: "activity" }, { is: "copy-failing", copy: "external", since: ago(12_000) }, { is: "sheet-unsaved" }],
   backups: well.backups && { ...well.backups, sheet_wanted: true },
   held: 2,
   damage: [{ severity: "error", damage: "syntax", file: `${HOME}/.claude.json`, place: { line: 2114, column: 9 }, reason: "it ends in the middle", remedy: "drydock recover" }],
@@ -184,7 +184,7 @@ const ways: Way[] = [
 /** One answer for each command, by what is played: a good day, damage, or nothing yet. */
 export const scenes: Record<string, Record<string, unknown>> = {
   well: {
-    overview: well, doings: [], failure: null, recoveries: [], held_changes: [], snapshots, events, spans, metrics, settings, checks, at_login: "stays", set_at_login: "starts", login_ways: ways,
+    overview: well, doings: [], failure: null, recoveries: [], held_changes: [], snapshots, events, spans, metrics, settings, checks, notifications_allowed: "not-asked", ask_for_notifications: "granted", at_login: "stays", set_at_login: "starts", login_ways: ways,
     plan_recovery: { ...plan, items: [], findings: [], chosen: null }, back_up_now: backup, find_conversations: hits, bring_back: { back: ["x"], there: [] }, browse_snapshot: folder, set_setting: settings,
   },
 };

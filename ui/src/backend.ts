@@ -17,6 +17,7 @@ import type { Hit } from "./generated/Hit";
 import type { Listed } from "./generated/Listed";
 import type { ListedSnapshot } from "./generated/ListedSnapshot";
 import type { Metrics } from "./generated/Metrics";
+import type { NotificationsAllowed } from "./generated/NotificationsAllowed";
 import type { Overview } from "./generated/Overview";
 import type { Page } from "./generated/Page";
 import type { Past } from "./generated/Past";
@@ -67,6 +68,8 @@ export const backend = {
 
   settings: () => call<Setting[]>("settings"),
   set: (key: string, value: string) => call<Setting[]>("set_setting", { key, value }),
+  notificationsAllowed: () => call<NotificationsAllowed>("notifications_allowed"),
+  askForNotifications: () => call<NotificationsAllowed>("ask_for_notifications"),
   atLogin: () => call<AtLogin>("at_login"),
   setAtLogin: (wanted: AtLogin) => call<AtLogin>("set_at_login", { wanted }),
 

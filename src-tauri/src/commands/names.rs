@@ -1,6 +1,7 @@
 /// The commands that pages may ask for. The build makes a right of each; `main.json` gives them to the window.
 pub(crate) const NAMES: &[&str] = &[
     "approve_held",
+    "ask_for_notifications",
     "at_login",
     "attach_session",
     "back_up_now",
@@ -21,6 +22,7 @@ pub(crate) const NAMES: &[&str] = &[
     "login_ways",
     "look_again",
     "metrics",
+    "notifications_allowed",
     "open_page",
     "overview",
     "plan_recovery",

@@ -3,6 +3,7 @@
 use super::Shared;
 use crate::doing::{Begun, Deed};
 use drydock_engine::{
+    alerting::channels::{self, Permission, notification_permission},
     error_handling::Result,
     image::{LayerCache, build_image},
     keychain::{WAYS, Way},
@@ -21,6 +22,18 @@ pub(crate) async fn checks(desk: Shared<'_>) -> Result<Vec<Check>> {
 #[tauri::command]
 pub(crate) fn login_ways() -> Vec<Way> {
     WAYS.to_vec()
+}
+
+/// Whether the system lets Drydock show notifications. Nobody is asked.
+#[tauri::command]
+pub(crate) async fn notifications_allowed() -> Permission {
+    notification_permission().await
+}
+
+/// Has the system ask the user.
+#[tauri::command]
+pub(crate) async fn ask_for_notifications() -> Permission {
+    channels::ask_for_notifications().await
 }
 
 /// Builds the session image; gives Claude Code's version in it.

@@ -3,6 +3,8 @@
 mod need;
 mod watch;
 
+#[cfg(test)]
+pub(crate) use need::Urgency;
 pub(crate) use need::{Need, State};
 use need::{needs, state};
 pub(crate) use watch::{Changed, Latest, watch};
@@ -92,6 +94,7 @@ impl Overview {
             ended: seen.sessions.iter().filter(|one| is_left(one)).count(),
             engine_missing: seen.error.is_some(),
             login_undecided: drydock.settings.login_mode() == LoginMode::Ask,
+            alerts: drydock.alerts().state().map(|state| need::alerts(&state, now)).unwrap_or_default(),
             now,
         };
         let needs = needs(&facts);

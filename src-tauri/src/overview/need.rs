@@ -1,7 +1,9 @@
 //! What wants the user, and what that comes to: plain functions of the facts.
 
+use crate::windows::Page;
 use chrono::{DateTime, Utc};
 use drydock_engine::{
+    alerting::{AlertState, Incident, Severity},
     backup::{BackupStatus, CopyName, CopyStatus, RECOVERY_POINT},
     error_handling::Code,
 };
@@ -53,6 +55,41 @@ pub(crate) enum Need {
     OneDisk,
     /// The recovery sheet is not saved.
     SheetUnsaved,
+    /// An alert fires about something else.
+    Alert {
+        /// What is the matter, in the engine's words.
+        title: String,
+        /// How long it can wait.
+        urgency: Urgency,
+        /// Where more is shown.
+        page: Page,
+    },
+}
+
+/// How long something can wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Urgency {
+    /// It is to be looked at now.
+    Now,
+    /// It can be done at leisure.
+    Later,
+}
+
+/// Rules whose matter is among the needs already.
+const COVERED: [&str; 6] = ["damage", "backup-old", "copy-old", "held", "orphaned", "sheet-unsaved"];
+
+/// The alerts that nobody took on or silenced, but for those that the other needs say.
+pub(crate) fn alerts(state: &AlertState, now: DateTime<Utc>) -> Vec<Need> {
+    let open = |one: &&Incident| {
+        !one.is_acknowledged(now) && !state.is_muted(one) && !COVERED.contains(&one.rule.as_str())
+    };
+    let need = |one: &Incident| Need::Alert {
+        title: one.title.clone(),
+        urgency: if one.severity == Severity::High { Urgency::Now } else { Urgency::Later },
+        page: one.page.into(),
+    };
+    state.firing().filter(open).map(need).collect()
 }
 
 /// All of it in one word: the shape of the icon.
@@ -80,6 +117,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) ended: usize,
     pub(crate) engine_missing: bool,
     pub(crate) login_undecided: bool,
+    pub(crate) alerts: Vec<Need>,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -100,6 +138,12 @@ pub(crate) fn needs(facts: &Facts<'_>) -> Vec<Need> {
     } else if let Some(as_of) = as_of.filter(|as_of| facts.now - *as_of > RECOVERY_POINT * 2) {
         needs.push(Need::BackupOld { as_of });
     }
+    let (now, later): (Vec<_>, Vec<_>) = facts
+        .alerts
+        .iter()
+        .cloned()
+        .partition(|need| matches!(need, Need::Alert { urgency: Urgency::Now, .. }));
+    needs.extend(now);
     if facts.held > 0 {
         needs.push(Need::Held { count: facts.held });
     }
@@ -112,6 +156,7 @@ pub(crate) fn needs(facts: &Facts<'_>) -> Vec<Need> {
     if facts.login_undecided {
         needs.push(Need::LoginUndecided);
     }
+    needs.extend(later);
     let Some(local) = local.filter(|copy| copy.failure.is_none()) else { return needs };
     if local.as_of.is_none() {
         needs.push(Need::NoBackup);
@@ -142,14 +187,17 @@ pub(crate) fn state(needs: &[Need], running: bool) -> State {
         Need::Damaged { .. } | Need::RecoveryFailed | Need::BackupOld { .. } | Need::BackupFailing => {
             Some(State::Problem)
         }
-        Need::Held { .. } | Need::DataInside { .. } => Some(State::NeedsYou),
+        Need::Held { .. } | Need::DataInside { .. } | Need::Alert { urgency: Urgency::Now, .. } => {
+            Some(State::NeedsYou)
+        }
         Need::EngineMissing => Some(State::Offline),
         // To be done at leisure.
         Need::LoginUndecided
         | Need::NoBackup
         | Need::CopyFailing { .. }
         | Need::OneDisk
-        | Need::SheetUnsaved => None,
+        | Need::SheetUnsaved
+        | Need::Alert { urgency: Urgency::Later, .. } => None,
     };
     let worst = needs.iter().find_map(weight);
     worst.unwrap_or(if running { State::Working } else { State::Idle })
@@ -186,6 +234,7 @@ mod tests {
             ended: 0,
             engine_missing: false,
             login_undecided: false,
+            alerts: Vec::new(),
             now,
         }
     }
@@ -223,6 +272,22 @@ mod tests {
         assert_eq!(found[0], Need::BackupOld { as_of: now });
         assert_eq!(found[1], Need::CopyFailing { copy: CopyName::External, since: now });
         assert_eq!(state(&found, false), State::Problem);
+    }
+
+    #[test]
+    fn an_alert_that_cannot_wait_wants_the_user_and_others_come_last() {
+        let now = Utc::now();
+        let status = healthy(now);
+        let alert =
+            |title: &str, urgency| Need::Alert { title: title.to_owned(), urgency, page: Page::Activity };
+        let alerts = vec![alert("slow", Urgency::Later), alert("failing", Urgency::Now)];
+        let found = needs(&Facts { held: 1, alerts, ..facts(&status, now) });
+        assert_eq!(
+            found,
+            [alert("failing", Urgency::Now), Need::Held { count: 1 }, alert("slow", Urgency::Later)]
+        );
+        assert_eq!(state(&found[..1], false), State::NeedsYou);
+        assert_eq!(state(&found[2..], false), State::Idle);
     }
 
     #[test]

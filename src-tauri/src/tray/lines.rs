@@ -120,6 +120,8 @@ fn said(need: &Need, words: &Words, now: DateTime<Utc>) -> String {
         }
         Need::OneDisk => words.say("need.one-disk").to_owned(),
         Need::SheetUnsaved => words.say("need.sheet-unsaved").to_owned(),
+        // The engine's own sentence.
+        Need::Alert { title, .. } => title.clone(),
     }
 }
 
@@ -134,6 +136,7 @@ fn to_do(need: &Need, words: &Words) -> Line {
         Need::LoginUndecided => ("do.choose-login", Act::Open(Page::Setup)),
         Need::CopyFailing { .. } | Need::SheetUnsaved => ("do.look-at-backups", Act::Open(Page::Backups)),
         Need::OneDisk => ("do.add-copy", Act::Open(Page::Settings)),
+        Need::Alert { page, .. } => ("do.show", Act::Open(*page)),
     };
     Line::Act(words.say(key).to_owned(), act)
 }
@@ -196,7 +199,7 @@ fn open(words: &Words, key: &str, page: Page) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overview::{Promised, State};
+    use crate::overview::{Promised, State, Urgency};
 
     fn overview(needs: Vec<Need>) -> Overview {
         Overview {
@@ -264,6 +267,7 @@ mod tests {
             Need::CopyFailing { copy: CopyName::Cloud, since: Utc::now() },
             Need::OneDisk,
             Need::SheetUnsaved,
+            Need::Alert { title: "Syncs fail".into(), urgency: Urgency::Now, page: Page::Activity },
         ];
         for locale in ["en", "ru"] {
             let words = Words::of_locale(locale).unwrap();

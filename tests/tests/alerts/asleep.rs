@@ -21,7 +21,10 @@ fn after_a_night_asleep_there_is_no_storm_and_what_happened_is_told() {
             .variable("FAKETIME_NO_CACHE", "1")
             .variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     };
-    set(&drydock, &[("recovery.automatic", "off"), ("alerts.rules.disk.state", "off")]);
+    set(
+        &drydock,
+        &[("recovery.automatic", "off"), ("alerts.rules.disk.state", "off"), ("alerts.desktop", "off")],
+    );
     let watching = daemon(&drydock);
     until("it is backed up and looked after", LIMIT, || {
         let done = watching.printed().contains("\"job\":\"snapshot\",\"at\"");

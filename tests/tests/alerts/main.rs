@@ -9,6 +9,7 @@
 
 mod asleep;
 mod backups;
+mod reached;
 mod sessions;
 mod watched;
 mod words;

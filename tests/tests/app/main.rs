@@ -14,6 +14,7 @@ mod tray;
 
 use desktop::Desktop;
 use serde_json::json;
+use std::fs;
 use tray::Panel;
 
 #[tokio::test]
@@ -65,6 +66,25 @@ async fn the_tray_opens_the_window_again_and_quits() {
 
     menu.click("Quit Drydock").await;
     assert_eq!(app.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn what_it_does_is_on_record_and_a_signal_ends_it_in_order() {
+    let desktop = Desktop::start();
+    fs::write(desktop.home().join(".claude.json"), "{}").unwrap();
+    let panel = Panel::start(&desktop).await;
+    let mut app = desktop.start_app(&[]);
+    let menu = panel.menu().await;
+    menu.until("Back Up Now").await;
+    let events =
+        || fs::read_to_string(desktop.home().join(".claude-docker-events.jsonl")).unwrap_or_default();
+    // The scheduled work begins with a backup of what is there.
+    desktop::until("a backup is on record", async || events().contains("\"event\":\"backup.taken\"")).await;
+
+    app.signal(rustix::process::Signal::TERM);
+
+    assert_eq!(app.exit_code().await, 143);
+    assert!(events().contains("\"event\":\"process.stopped\""), "{}", events());
 }
 
 #[tokio::test]

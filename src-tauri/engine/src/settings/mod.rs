@@ -5,13 +5,16 @@
 mod alerts;
 mod file;
 mod keys;
+mod kind;
 mod mail;
 mod rules;
+mod typed;
+mod values;
 
 pub use file::{Settings, Source};
-pub(crate) use keys::stretch;
-pub use keys::{
-    AutomaticRecovery, HistoryScope, KEYS, Key, Kind, LoginMode, MemoryLimit, PathMode, SyncLimits,
-};
+pub use keys::{KEYS, Key};
+pub use kind::Kind;
 pub use mail::{Mail, MailServer, MailSettings, MailTls, MailVia};
 pub use rules::{RULE_FIELDS, WrittenField, WrittenRule};
+pub(crate) use values::stretch;
+pub use values::{AutomaticRecovery, HistoryScope, LoginMode, MemoryLimit, PathMode, SyncLimits};

@@ -1,7 +1,7 @@
 //! The user's rules for alerts in the settings: `alerts.rules.NAME.FIELD`, for rules of their own and for those that
 //! Drydock brings along. Here each value is checked by itself; what a rule needs as a whole is for `alerting`.
 
-use super::keys::{Key, Kind};
+use super::{Kind, keys::Key};
 use crate::{
     alerting::{Aggregate, Quantity},
     observability::MetricName,

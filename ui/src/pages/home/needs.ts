@@ -44,6 +44,8 @@ export function wanted(need: Need, now: Date): Wanted {
       };
     case "one-disk":
       return { text: say("need.one-disk"), label: say("do.add-copy"), act: () => go("settings") };
+    case "alert":
+      return { text: need.title, label: say("do.show"), act: () => go(need.page) };
     case "sheet-unsaved":
       return { text: say("need.sheet-unsaved"), label: say("do.look-at-backups"), act: () => go("backups") };
   }

@@ -5,6 +5,8 @@ use serde::Serialize;
 /// What the user said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "typescript", ts(rename = "NotificationsAllowed"))]
 pub enum Permission {
     /// They may be shown.
     Granted,
