@@ -1,5 +1,6 @@
 //! What has to go when this process ends in the middle of its work. What a killed process leaves goes with the next.
 
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::{
     collections::BTreeMap,
     fmt, fs,
@@ -9,11 +10,14 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 type ClearUp = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 enum Left {
+    /// A process that works for this one, and writes.
+    Process(Pid),
     /// A folder that holds half-made files.
     Folder(PathBuf),
     /// Something that is cleared up by more than a removal, such as a session.
@@ -30,6 +34,12 @@ impl HalfMade {
     /// A folder.
     pub(crate) fn folder(path: &Path) -> Self {
         Self::note(Left::Folder(path.to_path_buf()))
+    }
+
+    /// A process that writes what would go; it ends before anything is removed. Nothing is kept where there is none.
+    pub(crate) fn process(id: u32) -> Option<Self> {
+        let pid = Pid::from_raw(i32::try_from(id).ok()?)?;
+        Some(Self::note(Left::Process(pid)))
     }
 
     /// Something with its own way of going.
@@ -62,14 +72,32 @@ impl fmt::Debug for HalfMade {
 /// Removes what is half-made: folders, and sessions on their way. Locks are the kernel's, and go with the process.
 pub async fn cleanup_on_error() {
     let left = std::mem::take(&mut *LEFT.lock().unwrap_or_else(PoisonError::into_inner));
-    for (_, left) in left {
+    let (processes, others): (Vec<_>, Vec<_>) =
+        left.into_values().partition(|left| matches!(left, Left::Process(_)));
+    for left in processes.into_iter().chain(others) {
         match left {
+            Left::Process(pid) => end(pid).await,
             Left::Folder(folder) => {
                 // The process ends: nothing else is kept waiting. One that stays goes with the next process.
                 let _ = fs::remove_dir_all(folder);
             }
             Left::Other(clear_up) => clear_up().await,
         }
+    }
+}
+
+/// Ends a process of ours, and waits until whoever waits for it has heard.
+async fn end(pid: Pid) {
+    const LOOKS: u32 = 200;
+    const BETWEEN: Duration = Duration::from_millis(10);
+    if kill_process(pid, Signal::KILL).is_err() {
+        return;
+    }
+    for _ in 0..LOOKS {
+        if test_kill_process(pid).is_err() {
+            return;
+        }
+        tokio::time::sleep(BETWEEN).await;
     }
 }
 

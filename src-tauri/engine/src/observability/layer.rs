@@ -1,15 +1,14 @@
 //! The layer of a program's subscriber that writes events, metrics and traces down.
 
 use super::{
-    Event, EventName, Files, Level, SCHEMA,
+    Event, EventName, Files, Level,
     begun::{Begun, OpenOperations},
-    line_log::{LONGEST, Limits, LineLog},
+    line::{Within, line},
+    line_log::{Limits, LineLog},
     otlp::{self, FinishedSpan},
-    redact::redacted,
 };
 use crate::paths::Locations;
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Map, Value};
+use chrono::Utc;
 use std::{
     fmt,
     path::PathBuf,
@@ -74,24 +73,15 @@ impl Observability {
     }
 
     fn write_line(&self, log: &LineLog, payload: &str, known: Option<&Known>) {
-        let Ok(Value::Object(payload)) = serde_json::from_str(payload) else { return };
-        let mut line = Map::new();
-        line.insert("v".into(), SCHEMA.into());
-        line.insert("ts".into(), stamp(Utc::now()).into());
-        line.insert("id".into(), uuid::Uuid::now_v7().to_string().into());
-        line.extend(payload);
-        line.insert("service".into(), "drydock".into());
-        line.insert("version".into(), crate::VERSION.into());
-        line.insert("pid".into(), std::process::id().into());
-        if let Some(known) = known {
-            line.insert("trace_id".into(), known.trace.clone().into());
-            line.insert("span_id".into(), known.span.clone().into());
-            if let Some(session) = &known.session {
-                line.entry("session").or_insert_with(|| session.clone().into());
-            }
+        let within = known.map(|known| Within {
+            trace: &known.trace,
+            span: &known.span,
+            session: known.session.as_deref(),
+        });
+        if let Some(line) = line(payload, within, &self.home) {
+            let lost = log.append(&line);
+            self.tell_lost(lost);
         }
-        let lost = log.append(&fitting(line, &self.home));
-        self.tell_lost(lost);
     }
 
     /// The file can be written again, and says what it is without.
@@ -139,35 +129,6 @@ impl Observability {
             self.tell_lost(lost);
         }
     }
-}
-
-/// The line, redacted, and cut to the longest that there is.
-fn fitting(line: Map<String, Value>, home: &str) -> String {
-    let mut line = Value::Object(line);
-    clean(&mut line, home);
-    let text = line.to_string();
-    if text.len() <= LONGEST {
-        return text;
-    }
-    if let Value::Object(fields) = &mut line {
-        fields.remove("attrs");
-        fields.remove("backtrace");
-        fields.insert("truncated".into(), true.into());
-    }
-    line.to_string()
-}
-
-fn clean(value: &mut Value, home: &str) {
-    match value {
-        Value::String(text) => *text = redacted(text, home),
-        Value::Array(values) => values.iter_mut().for_each(|value| clean(value, home)),
-        Value::Object(fields) => fields.values_mut().for_each(|value| clean(value, home)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-pub(super) fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn now_ns() -> u64 {
@@ -319,6 +280,7 @@ impl Visit for Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observability::line_log::LONGEST;
     use crate::{
         error_handling::{Code, Error},
         observability::{
@@ -326,7 +288,7 @@ mod tests {
             start_trace,
         },
     };
-    use serde_json::json;
+    use serde_json::{Value, json};
     use std::fs;
     use tracing_subscriber::{layer::SubscriberExt, registry};
 

@@ -111,15 +111,16 @@ impl LineLog {
             known.inode = known.file.metadata()?.ino();
         }
         let length = there.map_or(0, |data| data.len());
+        let mut before = length;
         if length > 0 && length + line.len() as u64 > self.limits.bytes {
             self.put_aside()?;
+            before = 0;
             if let Some(known) = open {
                 known.file = append_to(&self.path)?;
                 known.inode = known.file.metadata()?.ino();
             }
         }
         let Some(Open { file, .. }) = open else { return Err(io::ErrorKind::NotFound.into()) };
-        let before = file.metadata()?.len();
         file.write_all(line).inspect_err(|_| {
             // Half a line is worse than none.
             let _ = file.set_len(before);

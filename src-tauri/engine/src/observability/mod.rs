@@ -9,6 +9,7 @@ mod event;
 mod gauges;
 mod history;
 mod layer;
+mod line;
 mod line_log;
 mod metric;
 mod otlp;

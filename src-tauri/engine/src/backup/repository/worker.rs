@@ -11,7 +11,7 @@ use super::{
     prune, restore, take,
 };
 use crate::{
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, HalfMade, Result},
     keychain::{Sensitive, forbid_core_dumps},
     program::without_keys,
     progress::{Progress, ProgressSink},
@@ -152,6 +152,8 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
         .stderr(Stdio::piped())
         .spawn()
         .map_err(not_started)?;
+    // Until it ends by itself: what it writes goes with it when this process is asked to go.
+    let half_made = HalfMade::process(child.id());
     let mut text = serde_json::to_vec(order).map_err(unreadable)?;
     text.push(b'\n');
     let text = Sensitive::new(text);
@@ -175,6 +177,8 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
             Err(cause) => tracing::debug!(%cause, "the repository's process told something strange"),
         }
     }
+    // Before it is waited for: its number is another's after that.
+    drop(half_made);
     let status = child.wait().map_err(not_started)?;
     let lines = errors.and_then(|reader| reader.join().ok()).unwrap_or_default();
     match told {

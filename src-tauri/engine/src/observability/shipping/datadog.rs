@@ -23,7 +23,7 @@ fn log(told: &Told, host: &str) -> Value {
         "hostname": host,
         "ddtags": format!("{ENVIRONMENT},version:{}", told.version),
         "message": told.error.as_ref().map_or(told.event.as_str(), |error| error.message.as_str()),
-        "timestamp": super::super::layer::stamp(told.at),
+        "timestamp": super::super::line::stamp(told.at),
         "status": told.level,
         "id": told.id,
         "event": told.event.as_str(),
