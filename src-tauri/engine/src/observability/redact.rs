@@ -10,6 +10,7 @@ const HIDDEN: &str = "[hidden]";
 /// No secret that is known by its form is shorter.
 const SHORTEST: usize = 13;
 
+// The patterns are constants: one that is wrong fails its test.
 // Sources of the forms: the documentation of Anthropic's API keys, age, Slack's tokens and webhooks, GitHub's
 // tokens, AWS's key ids, RFC 6750 (bearer tokens), RFC 7519 (JSON web tokens).
 static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -48,7 +49,6 @@ pub(super) fn may_hold_secret(json: &str, home: &str) -> bool {
 #[must_use]
 pub fn redacted(text: &str, home: &str) -> String {
     let mut text = text.to_owned();
-    // The patterns are constants: one that is wrong fails its test.
     // Most texts are short words of Drydock's own: what cannot match is not searched.
     if text.len() >= SHORTEST
         && let Some(secrets) = &*SECRETS
