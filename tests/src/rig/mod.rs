@@ -77,7 +77,7 @@ pub use small_disk::SmallDisk;
 pub use stick::Stick;
 pub use terminal::Terminal;
 pub use transcript::Transcript;
-pub use until::until;
+pub use until::{until, until_or};
 
 use std::path::Path;
 

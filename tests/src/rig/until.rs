@@ -13,11 +13,7 @@ pub fn until<T>(what: &str, limit: Duration, ask: impl FnMut() -> Option<T>) -> 
 }
 
 /// The same, with words that are found when they are needed.
-pub(super) fn until_or<T>(
-    limit: Duration,
-    mut ask: impl FnMut() -> Option<T>,
-    what: impl Fn() -> String,
-) -> T {
+pub fn until_or<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>, what: impl Fn() -> String) -> T {
     let begun = Instant::now();
     loop {
         if let Some(answer) = ask() {

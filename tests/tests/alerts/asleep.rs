@@ -1,11 +1,17 @@
 //! A night asleep: for the daemon the wall clock jumps, and its other clock stands.
 
 use super::watched::{LIMIT, daemon, firing, history, set};
-use drydock_tests::rig::{Backups, until};
+use drydock_tests::rig::{Backups, Invocation, until};
 use std::{fs, path::Path};
 
 /// What makes a program believe in another time. `libfaketime` is a package of Debian's.
-pub(crate) const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+/// For this invocation it is later; how fast time goes by stays as it is, as timers of the system count on.
+pub(crate) fn later(invocation: Invocation, offset: &str) -> Invocation {
+    let invocation = invocation.variable("LD_PRELOAD", LIBRARY).variable("FAKETIME", offset);
+    invocation.variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+}
 
 #[test]
 fn after_a_night_asleep_there_is_no_storm_and_what_happened_is_told() {

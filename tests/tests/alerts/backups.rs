@@ -1,16 +1,15 @@
 //! The rules about backups, disks and logins, each by its cause.
 
-use super::watched::{LIMIT, daemon, firing, set, until_fires, until_looked};
-use drydock_tests::rig::{BackupCopy, Backups, Home, Invocation, SmallDisk, WORKED, damage_a_pack, until};
+use super::{
+    asleep::later,
+    watched::{daemon, set, until_fires, until_firing, until_looked},
+};
+use drydock_tests::rig::{BackupCopy, Backups, Home, SmallDisk, WORKED, damage_a_pack};
 use serde_json::json;
 use std::{
     fs,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-
-fn later(invocation: Invocation, offset: &str) -> Invocation {
-    invocation.variable("LD_PRELOAD", super::asleep::LIBRARY).variable("FAKETIME", offset)
-}
 
 /// No snapshot can be taken any more: a file is in the place of the folder in which the repository keeps them.
 fn break_the_repository(backups: &Backups) {
@@ -28,10 +27,8 @@ fn an_old_backup_is_told_the_more_the_older_it_is() {
     for (offset, severity) in [("+3h", "low"), ("+8h", "medium"), ("+8d", "high")] {
         let drydock = |words: &[&str]| later(backups.drydock(words), offset);
         let watching = daemon(&drydock);
-        let alert = until("it matters so much", LIMIT, || {
-            firing(&drydock)
-                .into_iter()
-                .find(|one| one["rule"] == "backup-old" && one["severity"] == severity)
+        let alert = until_firing(&drydock, &format!("{offset} is {severity}"), |one| {
+            one["rule"] == "backup-old" && one["severity"] == severity
         });
         assert!(alert["text"].as_str().unwrap().contains("is in no backup"), "{alert}");
         drop(watching);
@@ -99,8 +96,8 @@ fn a_disk_that_fills_up_is_told() {
     set(&drydock, &[("alerts.rules.disk.for", "0m"), ("backup.external.path", "")]);
     let _ballast = disk.fill_but(8 << 10);
     let _daemon = daemon(&drydock);
-    let alert = until("the home's disk is told", LIMIT, || {
-        firing(&drydock).into_iter().find(|one| one["rule"] == "disk" && one["about"] == "home")
+    let alert = until_firing(&drydock, "the home's disk is told", |one| {
+        one["rule"] == "disk" && one["about"] == "home"
     });
     assert_eq!(alert["severity"], "medium");
     assert!(alert["text"].as_str().unwrap().starts_with("8"), "{alert}");

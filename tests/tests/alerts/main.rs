@@ -9,6 +9,7 @@
 
 mod asleep;
 mod backups;
+mod frozen;
 mod reached;
 mod sessions;
 mod watched;

@@ -1,6 +1,6 @@
 //! A home that a daemon watches, and what it says of it.
 
-use drydock_tests::rig::{Invocation, Running, until};
+use drydock_tests::rig::{Invocation, Running, until, until_or};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -23,9 +23,19 @@ pub(crate) fn firing(drydock: Drydock<'_>) -> Vec<Value> {
     listed.json()["firing"].as_array().unwrap_or_else(|| panic!("{}", listed.stderr)).clone()
 }
 
+/// Waits until an alert is as it is wanted, and gives it; says how everything stood when it never was.
+pub(crate) fn until_firing(drydock: Drydock<'_>, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    let find = || firing(drydock).into_iter().find(&is);
+    until_or(LIMIT, find, || {
+        let said = |words: &[&str]| drydock(words).done().stdout;
+        let rules = said(&["alerts", "rules"]);
+        format!("{what}\n{rules}\n{}\n{}", said(&["backup"]), said(&["events", "--since", "30d"]))
+    })
+}
+
 /// Waits until a rule fires, and gives the alert.
 pub(crate) fn until_fires(drydock: Drydock<'_>, rule: &str) -> Value {
-    until(&format!("{rule} fires"), LIMIT, || firing(drydock).into_iter().find(|one| one["rule"] == rule))
+    until_firing(drydock, &format!("{rule} fires"), |one| one["rule"] == rule)
 }
 
 /// Waits until a rule fires no more.

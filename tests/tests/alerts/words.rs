@@ -1,7 +1,10 @@
 //! What a person sees of alerts, and what they can do.
 
-use super::watched::{daemon, firing, history, set, until_fires, until_looked, until_over};
-use drydock_tests::rig::{Backups, Invocation};
+use super::{
+    asleep::later,
+    watched::{daemon, firing, history, set, until_fires, until_looked, until_over},
+};
+use drydock_tests::rig::Backups;
 use rustix::process::Signal;
 use std::fs;
 
@@ -153,12 +156,9 @@ fn the_next_command_says_that_nobody_has_looked_for_long() {
     watching.done().ok();
     assert_eq!(backups.ok(["held", "list"]).stderr, "");
 
-    let later = |invocation: Invocation| {
-        invocation.variable("LD_PRELOAD", super::asleep::LIBRARY).variable("FAKETIME", "+2d")
-    };
-    let done = later(backups.drydock(["held", "list"])).done().ok();
+    let done = later(backups.drydock(["held", "list"]), "+2d").done().ok();
     assert!(done.stderr.contains("nobody has looked for alerts since"), "{}", done.stderr);
-    let status = later(backups.drydock(["status"])).done().stdout;
+    let status = later(backups.drydock(["status"]), "+2d").done().stdout;
     assert!(status.contains("nobody has looked for alerts since"), "{status}");
 }
 

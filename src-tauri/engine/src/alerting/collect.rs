@@ -29,6 +29,8 @@ const SETTLE: Duration = Duration::from_millis(400);
 const LOGIN: TimeDelta = TimeDelta::hours(6);
 /// Where the engine keeps its data is asked for so often.
 const ENGINE: TimeDelta = TimeDelta::minutes(10);
+/// An engine that does not answer for so long must not keep the other rules waiting.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks at one home, again and again.
 #[derive(Debug)]
@@ -56,6 +58,11 @@ impl Collector {
 
     /// What the engine has to tell: sessions whose data is inside, and where its own data is.
     pub(super) async fn ask_engine(&mut self, settings: &Settings, now: DateTime<Utc>) -> Seen {
+        let asked = tokio::time::timeout(PATIENCE, self.ask_engine_now(settings, now)).await;
+        asked.unwrap_or_else(|_| Err(NoData("the container engine does not answer".to_owned())))
+    }
+
+    async fn ask_engine_now(&mut self, settings: &Settings, now: DateTime<Utc>) -> Seen {
         let has_sessions = has_records(&self.locations);
         let is_stale = self.engine_root.as_ref().is_none_or(|(at, _)| (now - *at).abs() > ENGINE);
         if !has_sessions && !is_stale {
