@@ -13,7 +13,9 @@ use std::{
 fn freeze(socket: &Path) {
     let listener = UnixListener::bind(socket).unwrap();
     thread::spawn(move || {
-        listener.incoming().flatten().for_each(|stream| _ = thread::spawn(|| answer(stream)))
+        for stream in listener.incoming().flatten() {
+            thread::spawn(|| answer(stream));
+        }
     });
 }
 

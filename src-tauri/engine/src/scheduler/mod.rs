@@ -5,11 +5,13 @@
 
 mod alerts;
 mod guard;
+mod holder;
 mod plan;
 mod run;
 mod ship;
 mod watch;
 
 pub use guard::GuardReport;
+pub use holder::Holder;
 pub use plan::{Changed, Done, Job, Situation, Standing, due, missed, period};
-pub use run::{Holder, JobOutcome, JobReport, Scheduler, Told};
+pub use run::{JobOutcome, JobReport, Scheduler, Told};

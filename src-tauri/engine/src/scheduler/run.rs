@@ -3,23 +3,23 @@
 use super::{
     alerts,
     guard::{Guard, GuardReport},
+    holder::Holder,
     plan::{Job, Situation, due, missed},
     watch::Watch,
 };
 use crate::{
     alerting::{Change, channels::Clicked},
     backup::{Backups, CopyName, Depth, Heal, PrunePlan, Reason, Verdict},
-    error_handling::{Code, Error, IoContext, Result},
-    paths::{Locations, create_private_dir, write_private},
+    error_handling::{Code, Error, Result},
+    paths::Locations,
     progress::ProgressSink,
     settings::Settings,
 };
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -28,16 +28,6 @@ use tokio::sync::Notify;
 
 /// At least so often is looked what is due: timers stand still while a computer sleeps.
 const TICK: Duration = Duration::from_secs(15);
-
-/// Who does the scheduled work of a home.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct Holder {
-    /// Its process.
-    pub pid: u32,
-    /// Since when.
-    pub since: DateTime<Utc>,
-}
 
 /// What the scheduled work has to tell.
 #[derive(Debug, Clone, Serialize)]
@@ -106,24 +96,7 @@ impl Scheduler {
     /// # Errors
     /// [`Code::DaemonRunning`] when another process does it.
     pub fn begin(locations: &Locations, now: DateTime<Utc>) -> Result<Self> {
-        create_private_dir(&locations.data_dir)?;
-        let path = locations.data_dir.join("scheduler.lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .context("open", &path)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(running(locations)),
-            Err(TryLockError::Error(cause)) => return Err(cause).context("lock", &path),
-        }
-        let holder = Holder { pid: std::process::id(), since: now };
-        let text = serde_json::to_vec(&holder)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        write_private(&holder_file(locations), &text)?;
+        let lock = super::holder::take(locations, now)?;
         Ok(Self {
             locations: locations.clone(),
             settings_file: locations.settings_file.clone(),
@@ -138,12 +111,7 @@ impl Scheduler {
     /// Who does the scheduled work of a home now; nobody if `None`.
     #[must_use]
     pub fn holder(locations: &Locations) -> Option<Holder> {
-        let lock = File::open(locations.data_dir.join("scheduler.lock")).ok()?;
-        match lock.try_lock_shared() {
-            // Nobody had it.
-            Ok(()) => None,
-            Err(_) => serde_json::from_slice(&fs::read(holder_file(locations)).ok()?).ok(),
-        }
+        super::holder::holder(locations)
     }
 
     /// Whether the system tells of changes.
@@ -245,23 +213,6 @@ impl Scheduler {
             }
         });
     }
-}
-
-fn holder_file(locations: &Locations) -> PathBuf {
-    locations.data_dir.join("scheduler.json")
-}
-
-fn running(locations: &Locations) -> Error {
-    let error = Error::new(Code::DaemonRunning, "the scheduled work is done by another process already");
-    match Scheduler::holder(locations) {
-        Some(holder) => error.why(format!(
-            "process {} does it since {}",
-            holder.pid,
-            holder.since.format("%Y-%m-%d %H:%M UTC")
-        )),
-        None => error,
-    }
-    .remedy("nothing: it is done; drydock status shows it")
 }
 
 /// One job on its way.
