@@ -22,6 +22,7 @@ pub mod alerting;
 pub mod backup;
 pub mod claude_home;
 pub mod container;
+pub mod deployment;
 pub mod disaster_recovery;
 mod drydock;
 pub mod error_handling;

@@ -8,6 +8,7 @@ mod candidates;
 mod connect;
 mod context;
 mod failure;
+mod hardening;
 mod ssh;
 
 #[cfg(feature = "fuzzing")]
@@ -18,3 +19,4 @@ pub use candidates::{Attempt, Candidate, Reason};
 pub use connect::{ContainerEngine, EngineKind};
 pub(crate) use context::hex;
 pub(crate) use failure::{engine_error, is_conflict, is_not_found};
+pub(crate) use hardening::hardened;

@@ -2,13 +2,11 @@
 
 use super::{Sessions, record::Record, staging::Staging};
 use crate::{
-    container::{engine_error, is_conflict, is_not_found},
+    container::{engine_error, hardened, is_conflict, is_not_found},
     error_handling::Result,
-    settings::MemoryLimit,
 };
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
-    NetworkCreateRequest, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions, NetworkCreateRequest,
 };
 use std::{
     collections::HashMap,
@@ -75,46 +73,11 @@ impl Sessions {
     }
 
     fn host_config(&self, record: &Record, staging: &Staging, ssh_agent: Option<&Path>) -> HostConfig {
-        let memory = match self.settings.memory() {
-            MemoryLimit::Bytes(bytes) => bytes,
-            MemoryLimit::Auto => self.engine.memory / 4 * 3,
-        };
-        let memory = i64::try_from(memory).ok().filter(|bytes| *bytes > 0);
-        // Programs are compiled and run in /tmp; nothing there may change its owner's rights.
-        let scratch = |size: &str| format!("rw,exec,nosuid,nodev,mode=1777,size={size}");
         HostConfig {
             mounts: Some(self.mounts(record, staging, ssh_agent)),
-            tmpfs: Some(HashMap::from([
-                ("/tmp".into(), scratch("4g")),
-                ("/var/tmp".into(), scratch("1g")),
-                ("/run".into(), "rw,noexec,nosuid,nodev,mode=1777,size=64m".into()),
-            ])),
-            readonly_rootfs: Some(true),
-            privileged: Some(false),
-            cap_drop: Some(vec!["ALL".into()]),
-            security_opt: Some(vec!["no-new-privileges:true".into()]),
-            pids_limit: Some(self.settings.pids()),
-            memory,
-            memory_swap: memory,
-            #[allow(clippy::cast_possible_truncation)] // settings allow 0.1 to 1024 CPUs
-            nano_cpus: self.settings.cpus().map(|cpus| (cpus * 1e9) as i64),
-            // A core dump of Claude Code holds the login.
-            ulimits: Some(vec![ResourcesUlimits { name: Some("core".into()), soft: Some(0), hard: Some(0) }]),
-            init: Some(true),
             network_mode: Some(NETWORK.into()),
             extra_hosts: Some(vec!["host.docker.internal:host-gateway".into()]),
-            log_config: Some(HostConfigLogConfig {
-                typ: Some("json-file".into()),
-                config: Some(HashMap::from([
-                    ("max-size".into(), "10m".into()),
-                    ("max-file".into(), "2".into()),
-                ])),
-            }),
-            restart_policy: Some(RestartPolicy {
-                name: Some(RestartPolicyNameEnum::NO),
-                maximum_retry_count: None,
-            }),
-            ..HostConfig::default()
+            ..hardened(&self.engine, &self.settings)
         }
     }
 
