@@ -54,6 +54,7 @@ const well: Overview = {
   damage: [],
   promised: { loss_seconds: 3600, back_seconds: 300, back_measured: 1.6 },
   scheduler: { pid: 812, since: ago(600) },
+  paused: null,
   projects: [`${HOME}/code/shop`, `${HOME}/code/blog`, `${HOME}/code/drydock`, `${HOME}/notes`],
   home: HOME,
 };
@@ -64,6 +65,7 @@ const damaged: Overview = {
   needs: [{ is: "damaged", count: 1 }, { is: "held", count: 2 }, { is: "alert", title: "Syncs fail again and again", urgency: "later", page: "activity" }, { is: "copy-failing", copy: "external", since: ago(12_000) }, { is: "sheet-unsaved" }],
   backups: well.backups && { ...well.backups, sheet_wanted: true },
   held: 2,
+  paused: { since: ago(10), until: ago(-110) },
   damage: [{ severity: "error", damage: "syntax", file: `${HOME}/.claude.json`, place: { line: 2114, column: 9 }, reason: "it ends in the middle", remedy: "drydock recover" }],
 };
 

@@ -55,6 +55,8 @@ export const backend = {
   undoHeld: (id: string) => call<Decided>("undo_held", { id }),
 
   backUp: () => call<BackupReport>("back_up_now"),
+  pause: (hours: number) => call<null>("pause_backups", { hours }),
+  goOn: () => call<null>("resume_backups"),
   snapshots: () => call<ListedSnapshot[]>("snapshots"),
   browse: (snapshot: string, folder: string) => call<Listed[]>("browse_snapshot", { snapshot, folder }),
   find: (text: string) => call<Hit[]>("find_conversations", { text }),

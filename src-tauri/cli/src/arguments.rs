@@ -72,6 +72,15 @@ pub(crate) enum Command {
     Recover(Recover),
     /// Do the scheduled work without the app: backups, their mirrors, their proof, recovery, and alerts
     Daemon,
+    /// Let scheduled backups rest for a while, on a slow or costly network or a battery
+    Pause {
+        /// So long: 30m, 2h, 1d
+        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = window)]
+        long: chrono::TimeDelta,
+        /// Go on now
+        #[arg(long, conflicts_with = "long")]
+        end: bool,
+    },
     /// See what wants your attention, and say who is told of it
     Alerts {
         #[command(subcommand)]

@@ -5,7 +5,7 @@ use crate::{
     desk::{Desk, blocking},
     doing::{Begun, Deed},
 };
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use drydock_engine::{
     backup::{
         BackupReport, Backups, BroughtBack, Copies, CopyName, Drill, Hit, Listed, ListedSnapshot, Reason,
@@ -13,6 +13,7 @@ use drydock_engine::{
     },
     error_handling::{Code, Result},
     progress::ProgressSink,
+    scheduler,
 };
 use std::{path::PathBuf, sync::Arc};
 use tauri::AppHandle;
@@ -76,6 +77,32 @@ pub(crate) async fn bring_back(
 #[tauri::command]
 pub(crate) async fn prove_copy(app: AppHandle, desk: Shared<'_>, copy: CopyName) -> Result<Drill> {
     at_work(&app, desk.inner(), Deed::Drill, move |backups, sink| backups.drill(copy, Utc::now(), sink)).await
+}
+
+/// Lets scheduled backups rest for so many hours.
+#[tauri::command]
+pub(crate) async fn pause_backups(desk: Shared<'_>, hours: u32) -> Result<()> {
+    rest(desk.inner(), hours).await
+}
+
+/// Ends their rest.
+#[tauri::command]
+pub(crate) async fn resume_backups(desk: Shared<'_>) -> Result<()> {
+    go_on(desk.inner()).await
+}
+
+pub(crate) async fn rest(desk: &Arc<Desk>, hours: u32) -> Result<()> {
+    let locations = desk.drydock()?.locations;
+    blocking(move || scheduler::pause(&locations, TimeDelta::hours(hours.into()), Utc::now())).await?;
+    desk.wake.notify_one();
+    Ok(())
+}
+
+pub(crate) async fn go_on(desk: &Arc<Desk>) -> Result<()> {
+    let locations = desk.drydock()?.locations;
+    blocking(move || scheduler::unpause(&locations, Utc::now())).await?;
+    desk.wake.notify_one();
+    Ok(())
 }
 
 async fn at_work<T: Send + 'static>(

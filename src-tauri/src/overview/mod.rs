@@ -15,7 +15,7 @@ use drydock_engine::{
     backup::{BackupStatus, RECOVERY_POINT, RECOVERY_TIME},
     disaster_recovery::Standing,
     error_handling::Error,
-    scheduler::{Holder, Scheduler},
+    scheduler::{Holder, Pause, Scheduler, paused},
     session::{ListedSession, SessionState, recent_projects},
     settings::LoginMode,
     validation::{Finding, Severity, validate_documents},
@@ -48,6 +48,8 @@ pub(crate) struct Overview {
     pub(crate) promised: Promised,
     /// Who does the scheduled work.
     pub(crate) scheduler: Option<Holder>,
+    /// The rest that the user gave it.
+    pub(crate) paused: Option<Pause>,
     /// Projects that were worked on last.
     pub(crate) projects: Vec<PathBuf>,
     /// The user's home, so that paths can be shown from it.
@@ -119,6 +121,7 @@ impl Overview {
             },
             backups,
             scheduler,
+            paused: paused(&drydock.locations, now),
             projects: recent_projects(&drydock.locations, PROJECTS),
             home: drydock.locations.home.clone(),
         }

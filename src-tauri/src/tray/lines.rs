@@ -5,7 +5,7 @@ use crate::{
     overview::{Need, Overview},
     windows::Page,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, Utc};
 use drydock_engine::{
     backup::CopyName,
     session::{ListedSession, SessionState},
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// So many things that want the user stand in the menu; the window has all.
 const NEEDS: usize = 3;
+
+/// Backups can rest for so many hours.
+const PAUSES: [u32; 3] = [1, 4, 24];
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,9 @@ pub(super) enum Act {
     Launch(PathBuf),
     ChooseProject,
     BackUp,
+    /// For so many hours.
+    Pause(u32),
+    GoOn,
     Quit,
 }
 
@@ -73,6 +79,7 @@ pub(super) fn of(overview: &Overview, words: &Words, now: DateTime<Utc>) -> Vec<
     }
     lines.push(launch(&overview.projects, words));
     lines.push(Line::Act(words.say("menu.back-up").to_owned(), Act::BackUp));
+    lines.push(pause(overview, words));
     lines.push(open(words, "menu.recover", Page::Recovery));
     lines.push(Line::Separator);
     lines.push(open(words, "menu.dashboard", Page::Home));
@@ -184,6 +191,17 @@ fn launch(projects: &[PathBuf], words: &Words) -> Line {
     Line::More(words.say("menu.launch").to_owned(), lines)
 }
 
+/// A rest for a while, or its end.
+fn pause(overview: &Overview, words: &Words) -> Line {
+    if let Some(pause) = &overview.paused {
+        let until = pause.until.with_timezone(&Local).format("%H:%M").to_string();
+        return Line::Act(words.with("menu.go-on", &[("until", &until)]), Act::GoOn);
+    }
+    let for_hours =
+        PAUSES.map(|hours| Line::Act(words.count("menu.pause-hours", hours as usize), Act::Pause(hours)));
+    Line::More(words.say("menu.pause").to_owned(), for_hours.to_vec())
+}
+
 /// Quit means quit; sessions go on, and that is said.
 fn quit(overview: &Overview, words: &Words) -> String {
     match overview.sessions.iter().filter(|one| one.state == SessionState::Running).count() {
@@ -212,6 +230,7 @@ mod tests {
             damage: Vec::new(),
             promised: Promised { loss_seconds: 3600, back_seconds: 300, back_measured: None },
             scheduler: None,
+            paused: None,
             projects: vec!["/a/shop".into(), "/b/shop".into(), "/b/blog".into()],
             home: "/home/ann".into(),
         }

@@ -119,7 +119,7 @@ fn act_on(app: &AppHandle, id: &MenuId) {
         Act::Open(page) => windows::open_or_log(app, page),
         Act::ChooseProject => sessions::choose_and_launch(app, desk),
         Act::Quit => app.exit(0),
-        Act::Launch(_) | Act::Attach(_) | Act::Stop(_) | Act::BackUp => {
+        Act::Launch(_) | Act::Attach(_) | Act::Stop(_) | Act::BackUp | Act::Pause(_) | Act::GoOn => {
             let app = app.clone();
             tauri::async_runtime::spawn(async move {
                 if let Err(error) = work_on(&app, desk, act).await {
@@ -137,6 +137,8 @@ async fn work_on(app: &AppHandle, desk: Arc<Desk>, act: Act) -> drydock_engine::
         Act::Attach(session) => sessions::in_terminal(desk, Inside::Attach(session)).await,
         Act::Stop(session) => sessions::stop(&desk, &session).await,
         Act::BackUp => backups::back_up(app, &desk).await.map(drop),
+        Act::Pause(hours) => backups::rest(&desk, hours).await,
+        Act::GoOn => backups::go_on(&desk).await,
         Act::Open(_) | Act::ChooseProject | Act::Quit => Ok(()),
     }
 }

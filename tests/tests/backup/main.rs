@@ -13,6 +13,7 @@ mod keys;
 mod left_out;
 mod moved;
 mod outages;
+mod paused;
 mod remotes;
 mod restic;
 mod restore;

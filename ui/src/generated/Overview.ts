@@ -5,6 +5,7 @@ import type { Finding } from "./Finding";
 import type { Holder } from "./Holder";
 import type { ListedSession } from "./ListedSession";
 import type { Need } from "./Need";
+import type { Pause } from "./Pause";
 import type { Promised } from "./Promised";
 import type { State } from "./State";
 
@@ -48,6 +49,10 @@ promised: Promised,
  * Who does the scheduled work.
  */
 scheduler: Holder | null, 
+/**
+ * The rest that the user gave it.
+ */
+paused: Pause | null, 
 /**
  * Projects that were worked on last.
  */

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { ago, bytes, duration, nameOf, short } from "./format";
 
 test.each([
-  [0, "0 byte"],
-  [999, "999 byte"],
+  [0, "0 bytes"],
+  [999, "999 bytes"],
   [1000, "1 kB"],
   [1536, "1.5 kB"],
   [999_600, "1 MB"],

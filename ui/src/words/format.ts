@@ -6,7 +6,8 @@ const unit = (language: string, value: number, name: string, digits = 0): string
   new Intl.NumberFormat(language, {
     style: "unit",
     unit: name,
-    unitDisplay: "short",
+    // The short word for bytes has no plural: "30 byte".
+    unitDisplay: name === "byte" ? "long" : "short",
     maximumFractionDigits: digits,
   }).format(value);
 
@@ -56,6 +57,15 @@ export const day = (language: string, at: Date): string =>
 
 export const dayAndTime = (language: string, at: Date): string =>
   new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+
+/** A time to come: with its day where that is not today. */
+export function until(language: string, at: Date, now: Date): string {
+  const isToday = at.toDateString() === now.toDateString();
+  const options: Intl.DateTimeFormatOptions = isToday
+    ? { timeStyle: "short" }
+    : { weekday: "short", hour: "numeric", minute: "2-digit" };
+  return new Intl.DateTimeFormat(language, options).format(at);
+}
 
 /** A path from the home, as people say it. */
 export function short(path: string, home: string): string {

@@ -9,6 +9,7 @@ mod held;
 mod image;
 mod metrics;
 mod observed;
+mod pause;
 pub(crate) mod recover;
 mod report;
 mod restore;
@@ -43,6 +44,8 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Restore(wanted) => restore::restore(context, wanted).await,
         Command::Recover(wanted) => recover::recover(context, wanted).await,
         Command::Daemon => daemon::daemon(context).await,
+        Command::Pause { end: true, .. } => pause::end(context),
+        Command::Pause { long, .. } => pause::pause(context, long),
         Command::Alerts { deed } => alerts::alerts(context, deed).await,
         Command::Events(wanted) => observed::events(context, wanted).await,
         Command::Metrics { since, over_time: Some(metric), parts, .. } => {

@@ -4,11 +4,12 @@ use crate::{
     Context,
     render::{self, ago},
 };
+use chrono::Utc;
 use drydock_engine::{
     backup::{BackupStatus, CopyStatus, RECOVERY_POINT, RECOVERY_TIME},
     disaster_recovery::{Past, Standing as Recovered},
     error_handling::{Code, Result},
-    scheduler::{Holder, Scheduler},
+    scheduler::{Holder, Pause, Scheduler, paused},
     session::{ListedSession, SessionState},
     validation::{Check, Standing, examine},
 };
@@ -47,6 +48,7 @@ struct Status {
     needs: Vec<Check>,
     backups: Option<BackupStatus>,
     scheduler: Option<Holder>,
+    paused: Option<Pause>,
     recovery: Option<Past>,
     alerts: super::alerts::Listed,
 }
@@ -72,9 +74,10 @@ pub(super) async fn status(context: &Context) -> Result<ExitCode> {
     let backups = context.drydock.backups();
     let backups = tokio::task::spawn_blocking(move || backups.status()).await.ok().and_then(Result::ok);
     let scheduler = Scheduler::holder(&context.drydock.locations);
+    let paused = paused(&context.drydock.locations, Utc::now());
     let recovery = context.drydock.recovery().history().pop();
     let alerts = super::alerts::listed(context).unwrap_or_default();
-    let status = Status { standing, sessions, needs, backups, scheduler, recovery, alerts };
+    let status = Status { standing, sessions, needs, backups, scheduler, paused, recovery, alerts };
     render::answer(context.format, &status, || text(&status));
     Ok(ExitCode::SUCCESS)
 }
@@ -97,6 +100,9 @@ fn text(status: &Status) -> String {
     }
     if let Some(backups) = &status.backups {
         text.push_str(&backed_up(backups, status.scheduler.as_ref()));
+    }
+    if let Some(pause) = &status.paused {
+        text.push_str(&format!("{}: drydock pause --end\n", super::pause::in_words(pause, Utc::now())));
     }
     text.extend(status.recovery.as_ref().and_then(recovered));
     text.push_str(&status.alerts.in_short());

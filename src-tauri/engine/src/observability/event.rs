@@ -36,6 +36,8 @@ names! {
     SyncedOut = "sync.out", "What a session wrote was brought out.";
     SyncFailed = "sync.failed", "A sync did not come to its end.";
     ChangesHeld = "sync.held", "Changes of a session wait for the user.";
+    SchedulePaused = "schedule.paused", "The scheduled work rests, for so long.";
+    ScheduleResumed = "schedule.resumed", "The scheduled work goes on before the end of its rest.";
     BackupTaken = "backup.taken", "A snapshot was taken.";
     BackupFailed = "backup.failed", "No snapshot could be taken.";
     CopyWritten = "backup.copy.written", "Another copy of the backups was brought up to the local one.";
@@ -203,6 +205,8 @@ mod tests {
                 "sync.out",
                 "sync.failed",
                 "sync.held",
+                "schedule.paused",
+                "schedule.resumed",
                 "backup.taken",
                 "backup.failed",
                 "backup.copy.written",

@@ -6,6 +6,7 @@
 mod alerts;
 mod guard;
 mod holder;
+mod pause;
 mod plan;
 mod run;
 mod ship;
@@ -13,5 +14,6 @@ mod watch;
 
 pub use guard::GuardReport;
 pub use holder::Holder;
+pub use pause::{LONGEST_PAUSE, Pause, pause, paused, unpause};
 pub use plan::{Changed, Done, Job, Situation, Standing, due, missed, period};
 pub use run::{JobOutcome, JobReport, Scheduler, Told};

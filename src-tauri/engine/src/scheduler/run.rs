@@ -4,6 +4,7 @@ use super::{
     alerts,
     guard::{Guard, GuardReport},
     holder::Holder,
+    pause::paused,
     plan::{Job, Situation, due, missed},
     watch::Watch,
 };
@@ -140,6 +141,7 @@ impl Scheduler {
     async fn do_jobs(&self, report: Arc<dyn Fn(JobReport) + Send + Sync>) {
         loop {
             match self.look() {
+                Ok(_) if paused(&self.locations, Utc::now()).is_some() => {}
                 Ok((backups, situation)) => self.begin_due(&backups, &situation, &report),
                 Err(error) => tracing::warn!(%error, "what is due cannot be told"),
             }

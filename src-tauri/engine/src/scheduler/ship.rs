@@ -1,6 +1,8 @@
 //! Sending what is on record, where the user wants that.
 
+use super::pause::paused;
 use crate::{observability::Shipper, paths::Locations, settings::Settings};
+use chrono::Utc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
@@ -13,7 +15,11 @@ pub(super) async fn ship(locations: &Locations) {
     loop {
         let (shipper, settings_file) = (shipper.clone(), locations.settings_file.clone());
         let runtime = Handle::current();
+        let resting = locations.clone();
         let send = move || {
+            if paused(&resting, Utc::now()).is_some() {
+                return Ok(());
+            }
             let settings = Settings::load(&settings_file)?;
             shipper.send_due(&settings, &runtime)
         };
