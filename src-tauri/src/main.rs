@@ -100,6 +100,8 @@ fn handler() -> impl Fn(tauri::ipc::Invoke) -> bool + Send + Sync + 'static {
         commands::setup::checks,
         commands::setup::login_ways,
         commands::setup::notifications_allowed,
+        commands::sheet::confirm_sheet,
+        commands::sheet::save_sheet,
     ]
 }
 

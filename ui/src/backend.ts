@@ -55,6 +55,8 @@ export const backend = {
   undoHeld: (id: string) => call<Decided>("undo_held", { id }),
 
   backUp: () => call<BackupReport>("back_up_now"),
+  saveSheet: () => call<string | null>("save_sheet"),
+  confirmSheet: (lastGroup: string) => call<null>("confirm_sheet", { lastGroup }),
   pause: (hours: number) => call<null>("pause_backups", { hours }),
   goOn: () => call<null>("resume_backups"),
   snapshots: () => call<ListedSnapshot[]>("snapshots"),

@@ -14,6 +14,7 @@ pub(crate) mod recovery;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod setup;
+pub(crate) mod sheet;
 
 use crate::desk::Desk;
 use std::sync::Arc;

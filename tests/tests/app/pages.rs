@@ -119,6 +119,31 @@ async fn a_backup_is_taken_by_a_click_and_an_old_conversation_comes_back_by_anot
 }
 
 #[tokio::test]
+async fn the_recovery_sheet_is_confirmed_by_how_its_code_ends() {
+    let backups = backed_up();
+    let code = backups.code();
+    let wanted = || backups.json(["backup", "copies"])["sheet_wanted"] == true;
+    assert!(wanted());
+    let desktop = Desktop::of(backups.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    reads(&page, "Sessions").await;
+    go(&page, "backups").await;
+    reads(&page, "Save Recovery Sheet").await;
+    let field = page.find(fantoccini::Locator::Id("ending")).await.unwrap();
+    field.send_keys("nope\u{E007}").await.unwrap();
+    reads(&page, "That is not how the code on the recovery sheet ends").await;
+    assert!(wanted());
+    picture(&page, "sheet").await;
+
+    field.clear().await.unwrap();
+    field.send_keys(&format!("{}\u{E007}", &code[code.len() - 4..])).await.unwrap();
+
+    until("the sheet counts as saved", async || !wanted()).await;
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_held_change_arrives_when_it_is_approved_and_not_before() {
     // The rig waits by threads of its own.
     let (rig, status_line) = tokio::task::spawn_blocking(session_that_wants_a_program).await.unwrap();
