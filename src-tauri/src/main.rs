@@ -1,8 +1,11 @@
 //! Drydock in the menu bar: a tray icon, its menu and the windows. What Drydock does is in the engine.
+#[cfg(target_os = "macos")]
+mod awake;
 mod background;
 mod commands;
 mod desk;
 mod doing;
+mod links;
 mod messages;
 mod overview;
 mod popover;
@@ -39,8 +42,8 @@ fn main() -> ExitCode {
     tracing::info!(version = drydock_engine::VERSION, "Drydock starts");
     let app = tauri::Builder::default()
         // First, so that a second start hands over before anything else of it has begun.
-        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| {
-            windows::open_or_log(app, Page::Home);
+        .plugin(tauri_plugin_single_instance::init(|app, arguments, _folder| {
+            windows::open_or_log(app, links::page_in(arguments).unwrap_or(Page::Home));
         }))
         .plugin(tauri_plugin_autostart::Builder::new().arg(AT_LOGIN).app_name("Drydock").build())
         .plugin(tauri_plugin_dialog::init())
@@ -125,18 +128,35 @@ fn start_log() {
 fn set_up(app: &mut App) -> tauri::Result<()> {
     // No Dock icon: the menu bar is where Drydock lives.
     #[cfg(target_os = "macos")]
-    app.set_activation_policy(tauri::ActivationPolicy::Accessory);
+    {
+        app.set_activation_policy(tauri::ActivationPolicy::Accessory);
+        awake::stay_awake();
+    }
 
     // A desktop without a tray is still a desktop: the window is then the way in.
     let tray = tray::show(app.handle()).inspect_err(|reason| tracing::warn!(%reason, "no tray icon")).ok();
     let by_the_user = !std::env::args().any(|argument| argument == AT_LOGIN);
     let opens = by_the_user || tray.is_none();
     background::start(app.handle(), tray);
-    if opens { windows::open(app.handle(), background::first_page()) } else { Ok(()) }
+    let asked_for = links::page_in(std::env::args());
+    match asked_for {
+        Some(page) => windows::open(app.handle(), page),
+        None if opens => windows::open(app.handle(), background::first_page()),
+        None => Ok(()),
+    }
 }
 
 /// Closing the last window leaves Drydock in the tray, where there is one to open it from again.
-fn on_event(_app: &tauri::AppHandle, event: RunEvent) {
+fn on_event(app: &tauri::AppHandle, event: RunEvent) {
+    // Source: Tauri's documentation of `RunEvent::Opened`; macOS sends links to the app that runs.
+    #[cfg(target_os = "macos")]
+    if let RunEvent::Opened { urls } = &event
+        && let Some(page) = links::page_in(urls)
+    {
+        windows::open_or_log(app, page);
+    }
+    #[cfg(not(target_os = "macos"))]
+    let _ = app;
     if let RunEvent::ExitRequested { code: None, api, .. } = event
         && tray::is_visible()
     {

@@ -33,6 +33,9 @@ pub(crate) enum Page {
 }
 
 impl Page {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Home, Self::Recovery, Self::Held, Self::Backups, Self::Activity, Self::Settings, Self::Setup];
+
     /// Its word in the page's address.
     pub(crate) fn word(self) -> &'static str {
         match self {

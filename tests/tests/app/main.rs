@@ -12,6 +12,7 @@ mod desktop;
 mod pages;
 mod tray;
 
+use browser::Browser;
 use desktop::Desktop;
 use serde_json::json;
 use std::fs;
@@ -102,6 +103,22 @@ async fn a_second_start_hands_over_to_the_first() {
     desktop.until_windows(1).await;
     menu.click("Quit Drydock").await;
     assert_eq!(first.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn a_link_opens_its_page_in_the_app_that_runs() {
+    let backups = drydock_tests::rig::Backups::new();
+    backups.set("login.mode", "own");
+    let desktop = Desktop::of(backups.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    browser::reads(&page, "Sessions").await;
+
+    let mut second = desktop.start_program(desktop.command(desktop.app_program()).arg("drydock://activity"));
+
+    assert_eq!(second.exit_code().await, 0);
+    browser::reads(&page, "Traces").await;
+    page.close().await.unwrap();
 }
 
 #[tokio::test]
