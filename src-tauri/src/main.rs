@@ -86,6 +86,7 @@ fn handler() -> impl Fn(tauri::ipc::Invoke) -> bool + Send + Sync + 'static {
         commands::home::look_again,
         commands::home::open_page,
         commands::home::overview,
+        commands::home::stop_doing,
         commands::recovery::plan_recovery,
         commands::recovery::recover,
         commands::recovery::recoveries,

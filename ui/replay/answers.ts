@@ -196,4 +196,4 @@ scenes["nothing"] = {
   overview: { ...well, state: "offline", sessions: [], projects: [], scheduler: null, needs: [{ is: "engine-missing" }, { is: "login-undecided" }, { is: "no-backup" }], promised: { ...well.promised, back_measured: null },
     backups: { ...well.backups, copies: (["local", "external", "cloud"] as const).map((name) => copy(name, { set_up: false, newest: null, as_of: null, verified: null, drill: null, bytes: 0, files: 0 })) } },
 };
-scenes["busy"] = { ...scenes["well"], doings: [{ deed: "backup", progress: { is: "bytes", of: { what: "backing up", done: 41_000_000, total: 91_000_000 } } }] };
+scenes["busy"] = { ...scenes["well"], doings: [{ deed: "backup", can_stop: true, progress: { is: "bytes", of: { what: "backing up", done: 41_000_000, total: 91_000_000 } } }] };

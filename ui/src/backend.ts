@@ -8,6 +8,7 @@ import type { BroughtBack } from "./generated/BroughtBack";
 import type { Check } from "./generated/Check";
 import type { CopyName } from "./generated/CopyName";
 import type { Decided } from "./generated/Decided";
+import type { Deed } from "./generated/Deed";
 import type { Doing } from "./generated/Doing";
 import type { Drill } from "./generated/Drill";
 import type { EngineError } from "./generated/EngineError";
@@ -34,6 +35,7 @@ export const backend = {
   overview: () => call<Overview | null>("overview"),
   doings: () => call<Doing[]>("doings"),
   failure: () => call<EngineError | null>("failure"),
+  stopDoing: (deed: Deed) => call<null>("stop_doing", { deed }),
   lookAgain: () => call<null>("look_again"),
   closePopover: () => call<null>("close_popover"),
   openPage: (page: Page) => call<null>("open_page", { page }),

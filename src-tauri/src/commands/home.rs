@@ -2,7 +2,7 @@
 
 use super::Shared;
 use crate::{
-    doing::Doing,
+    doing::{Deed, Doing},
     overview::Overview,
     popover,
     windows::{self, Page},
@@ -21,6 +21,12 @@ pub(crate) fn overview(desk: Shared<'_>) -> Option<Overview> {
 #[tauri::command]
 pub(crate) fn doings(desk: Shared<'_>) -> Vec<Doing> {
     desk.doings.all()
+}
+
+/// Stops long work. It says `stopped` to whoever began it, and leaves nothing half-done.
+#[tauri::command]
+pub(crate) fn stop_doing(desk: Shared<'_>, deed: Deed) {
+    desk.doings.stop(deed);
 }
 
 /// Looks again, and for an engine as well.

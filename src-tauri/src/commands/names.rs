@@ -39,6 +39,7 @@ pub(crate) const NAMES: &[&str] = &[
     "settings",
     "snapshots",
     "spans",
+    "stop_doing",
     "stop_session",
     "undo_held",
     "undo_recovery",

@@ -7,9 +7,12 @@ use drydock_engine::{
     error_handling::Result,
     image::{LayerCache, build_image},
     keychain::{WAYS, Way},
+    progress::stopped,
     validation::{Check, examine},
 };
+use std::sync::Arc;
 use tauri::AppHandle;
+use tokio::sync::Notify;
 
 /// Looks at engine, image, disk, login, configuration and backups. On macOS the Keychain is asked, once.
 #[tauri::command]
@@ -42,7 +45,14 @@ pub(crate) async fn build_session_image(app: AppHandle, desk: Shared<'_>) -> Res
     let begun = Begun::of(&app, desk.inner(), Deed::Image);
     let drydock = desk.drydock()?;
     let engine = drydock.engine().await?;
-    let built =
-        build_image(&engine, &drydock.locations, &drydock.settings, LayerCache::Use, &begun.sink()).await?;
-    Ok(built.version.claude_version)
+    let (sink, ended) = (begun.sink(), Arc::new(Notify::new()));
+    let end = ended.clone();
+    let _hook = sink.when_stopped(move || end.notify_one());
+    // An engine gives up a build whose request ends.
+    tokio::select! {
+        built = build_image(&engine, &drydock.locations, &drydock.settings, LayerCache::Use, &sink) => {
+            Ok(built?.version.claude_version)
+        }
+        () = ended.notified() => Err(stopped()),
+    }
 }

@@ -5,7 +5,7 @@ use crate::{
     desktop::{Desktop, until},
     tray::Panel,
 };
-use drydock_tests::rig::{Backups, Home, Rig, record};
+use drydock_tests::rig::{BackupCopy, Backups, Home, Rig, noise, record};
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 const SETTINGS: &str = ".claude/settings.json";
@@ -115,6 +115,36 @@ async fn a_backup_is_taken_by_a_click_and_an_old_conversation_comes_back_by_anot
     reads(&page, "It is back.").await;
     assert_eq!(fs::read_to_string(&lost).unwrap(), text);
     picture(&page, "backups").await;
+    page.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_that_is_stopped_leaves_nothing_half_done() {
+    const BIG: &str = ".claude/projects/-home-ann-shop/77777777-7777-4777-8777-777777777777.jsonl";
+    let backups = backed_up();
+    backups.home.write(BIG, &noise(BIG, 200 << 20));
+    let desktop = Desktop::of(backups.home.path());
+    // The app's own backups would take it before.
+    backups.ok(["pause"]);
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    reads(&page, "Sessions").await;
+    go(&page, "backups").await;
+    click(&page, "Back Up Now").await;
+    reads(&page, "backing up").await;
+    picture(&page, "stop").await;
+
+    click(&page, "Stop").await;
+
+    let button = "//button[normalize-space()='Back Up Now' and not(@disabled)]";
+    page.wait().for_element(fantoccini::Locator::XPath(button)).await.unwrap();
+    assert_eq!(backups.snapshots().len(), 1, "it was too quick to be stopped");
+    let local = backups.standing(BackupCopy::Local);
+    assert!(local["failure"].is_null(), "{local}");
+    assert!(!backups.ok(["events"]).stdout.contains("backup.failed"));
+    backups.ok(["backup", "now"]);
+    backups.restic(BackupCopy::Local).check();
+    assert_eq!(backups.snapshots().len(), 2);
     page.close().await.unwrap();
 }
 

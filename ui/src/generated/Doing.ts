@@ -13,4 +13,8 @@ deed: Deed,
 /**
  * How far it is; nothing before the first word of it.
  */
-progress: Progress | null, };
+progress: Progress | null, 
+/**
+ * Whether it can be stopped.
+ */
+can_stop: boolean, };

@@ -68,6 +68,9 @@ impl Backups {
         let snapshot = self.newest_good_in(&root)?;
         let target = Staging::beside(&scratch)?;
         let failed = |error: Error| {
+            if error.code() == Code::Stopped {
+                return error;
+            }
             let mut failed = Error::new(
                 Code::DrillFailed,
                 format!("the snapshot {snapshot} in the {copy} copy could not be proven"),

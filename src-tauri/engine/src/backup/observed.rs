@@ -24,7 +24,7 @@ pub(super) fn observe_taken(taken: &Result<Taken>, took: Duration) {
             measured(CopyName::Local, took, snapshot.added);
         }
         Ok(Taken::Unchanged { .. }) => {}
-        Err(error) if error.code() == Code::BackupNothing => {}
+        Err(error) if [Code::BackupNothing, Code::Stopped].contains(&error.code()) => {}
         Err(error) => {
             log_event(&Event::new(EventName::BackupFailed).code(error.code()));
             record_metric(&Metric::count(MetricName::BackupFailures, 1).with("copy", CopyName::Local.word()));
@@ -48,7 +48,7 @@ pub(super) fn observe_mirror(copy: CopyName, done: &Result<Option<MirrorReport>>
         Ok(None) => {}
         Err(error) => {
             // An unplugged disk is no fault.
-            let absent = [Code::CopyAbsent, Code::BackupBusy].contains(&error.code());
+            let absent = [Code::CopyAbsent, Code::BackupBusy, Code::Stopped].contains(&error.code());
             if !absent {
                 log_event(&Event::new(EventName::CopyFailed).code(error.code()).with("copy", copy.word()));
                 record_metric(&Metric::count(MetricName::BackupFailures, 1).with("copy", copy.word()));

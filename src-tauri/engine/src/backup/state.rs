@@ -200,6 +200,10 @@ impl CopyState {
     }
 
     pub(super) fn failed(&mut self, error: &Error, now: DateTime<Utc>) {
+        // That the user stopped it says nothing of the copy.
+        if error.code() == Code::Stopped {
+            return;
+        }
         let (since, times) = self.failure.as_ref().map_or((now, 0), |known| (known.since, known.times));
         self.failure = Some(Failure { since, at: now, times: times + 1, error: error.clone() });
     }

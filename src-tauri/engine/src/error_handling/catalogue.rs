@@ -139,6 +139,7 @@ catalogue! {
     DiskFull = "disk.full", Failed, "A disk is full.";
     FileAccess = "file.access", Failed, "A file could not be read or written.";
     Usage = "usage", Usage, "The command was called wrongly.";
+    Stopped = "stopped", Failed, "The user stopped it; nothing half-done stays.";
     Internal = "internal", Failed, "Drydock itself is at fault.";
 }
 

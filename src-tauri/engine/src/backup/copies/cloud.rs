@@ -11,6 +11,7 @@ use crate::{
     program::{installed, without_keys},
     progress::{Progress, ProgressSink},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -62,13 +63,22 @@ impl Cloud {
         command
     }
 
-    fn run(&self, command: &mut Command, input: Option<&[u8]>, heard: &dyn Fn(&LogLine)) -> Result<Said> {
+    fn run(
+        &self,
+        command: &mut Command,
+        input: Option<&[u8]>,
+        progress: &ProgressSink,
+        heard: &dyn Fn(&LogLine),
+    ) -> Result<Said> {
+        progress.go_on()?;
         let mut child = command
             .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|cause| not_started(&cause))?;
+        let stops = Pid::from_raw(i32::try_from(child.id()).unwrap_or_default())
+            .map(|pid| progress.when_stopped(move || _ = kill_process(pid, Signal::TERM)));
         thread::scope(|scope| {
             if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
                 // One that ended already says why by its exit code.
@@ -83,13 +93,18 @@ impl Cloud {
             });
             let errors = child.stderr.take().map(|errors| listen(errors, heard)).unwrap_or_default();
             let out = out.and_then(|reader| reader.join().ok()).unwrap_or_default();
+            // Before it is waited for: its number is another's after that.
+            drop(stops);
             let status = child.wait().map_err(|cause| not_started(&cause))?;
+            if !status.success() {
+                progress.go_on()?;
+            }
             Ok(Said { status, out, errors })
         })
     }
 
     fn quietly(&self, arguments: &[&str], input: Option<&[u8]>) -> Result<Said> {
-        self.run(&mut self.rclone(arguments), input, &|_| {})
+        self.run(&mut self.rclone(arguments), input, &ProgressSink::none(), &|_| {})
     }
 
     fn done(&self, doing: &str, said: Said) -> Result<Vec<u8>> {
@@ -163,7 +178,7 @@ impl Cloud {
         let mut command = self.rclone(&["copy"]);
         command.arg(from).arg(to).arg("--files-from-raw").arg(list.path());
         command.args(["--no-traverse", "--ignore-times", "--stats=1s", "--stats-log-level=NOTICE"]);
-        let said = self.run(&mut command, None, &|line| {
+        let said = self.run(&mut command, None, progress, &|line| {
             if let Some(stats) = &line.stats {
                 let total = Some(stats.total_bytes).filter(|total| *total > 0);
                 progress.report(Progress::Bytes { what: what.to_owned(), done: stats.bytes, total });
@@ -180,7 +195,7 @@ impl Cloud {
         let mut command = self.rclone(&["check"]);
         command.arg(root).arg(&self.remote).arg("--files-from-raw").arg(list.path());
         command.args(["--one-way", "--combined=-"]).args(how);
-        let said = self.run(&mut command, None, &|_| {})?;
+        let said = self.run(&mut command, None, &ProgressSink::none(), &|_| {})?;
         let told = String::from_utf8_lossy(&said.out);
         // Source: "=" the same, "-" only there, "+" only here, "*" different, "!" could not be compared.
         let differ = told
@@ -241,7 +256,7 @@ impl Place for Cloud {
         let list = Self::list_of(names)?;
         let mut command = self.rclone(&["delete", &self.remote]);
         command.arg("--files-from-raw").arg(list.path());
-        let said = self.run(&mut command, None, &|_| {})?;
+        let said = self.run(&mut command, None, &ProgressSink::none(), &|_| {})?;
         self.done("remove files of", said).map(drop)
     }
 

@@ -69,6 +69,7 @@ pub(in crate::backup) fn mirror(
     report.copied = wanted.len() as u64;
     report.bytes = wanted.iter().filter_map(|name| ours.get(name)).sum();
     for step in 0..4 {
+        progress.go_on()?;
         let names: Vec<_> = wanted.iter().filter(|name| rank(name) == step).cloned().collect();
         if step == 3 && !names.is_empty() && report.copied > names.len() as u64 {
             refuse_missing(place, &ours)?;

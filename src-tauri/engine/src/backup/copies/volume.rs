@@ -207,6 +207,7 @@ impl Place for Volume {
         let mut done = 0;
         let mut folders = BTreeSet::new();
         for name in names {
+            progress.go_on()?;
             if let Some(bytes) = self.put_one(root, name)? {
                 done += bytes;
                 folders.insert(self.folder.join(name).parent().unwrap_or(&self.folder).to_path_buf());

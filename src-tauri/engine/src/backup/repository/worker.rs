@@ -25,7 +25,7 @@ use std::{
     path::PathBuf,
     process::{ExitCode, Stdio},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -137,6 +137,7 @@ fn answer(value: &impl Serialize) -> Result<serde_json::Value> {
 pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &ProgressSink) -> Result<T> {
     let unreadable =
         |cause: serde_json::Error| Error::new(Code::Internal, "an answer was not understood").why(cause);
+    progress.go_on()?;
     if cfg!(test) {
         // The test program is nobody's repository process.
         return work(order, &rustic_core::NoProgressBars)
@@ -158,11 +159,14 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
     text.push(b'\n');
     let text = Sensitive::new(text);
     // Open for as long as this process lives and wants the work done.
-    let mut input = child.stdin.take();
-    if let Some(input) = &mut input {
+    let input = Arc::new(Mutex::new(child.stdin.take()));
+    if let Some(input) = &mut *input.lock().unwrap_or_else(PoisonError::into_inner) {
         // One that ended already says why by its exit code.
         let _ = input.write_all(text.reveal()).and_then(|()| input.flush());
     }
+    let wanted = input.clone();
+    let _stops =
+        progress.when_stopped(move || drop(wanted.lock().unwrap_or_else(PoisonError::into_inner).take()));
     let errors = child.stderr.take().map(|errors| thread::spawn(move || last_lines(errors)));
     let mut told = None;
     for line in
@@ -185,6 +189,7 @@ pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &Prog
         Some(Told::Done(value)) => serde_json::from_value(value).map_err(unreadable),
         Some(Told::Failed(error)) => Err(error),
         _ => {
+            progress.go_on()?;
             let mut error = Error::new(Code::BackupRepository, "work on the backups stopped in the middle")
                 .why(format!("its process ended with {status}"));
             for line in lines {
