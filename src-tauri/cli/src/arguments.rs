@@ -119,6 +119,9 @@ pub(crate) enum Command {
     /// Build and look after session images
     #[command(subcommand)]
     Image(Image),
+    /// Try a new image version on a few launches at a time, and take it back
+    #[command(subcommand)]
+    Deploy(Deploy),
     /// Read all Claude data on this computer, and tell what of it is damaged, gone or open to others
     Validate {
         /// Mend what can be mended without a backup and without a loss, after a snapshot
@@ -140,6 +143,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags, as people type them
 pub(crate) struct Run {
     /// The project's folder
     #[arg(default_value = ".")]
@@ -153,6 +157,12 @@ pub(crate) struct Run {
     /// Refuse instead of building a missing image
     #[arg(long)]
     pub(crate) no_build: bool,
+    /// On the image version that is being tried out, whatever its weight
+    #[arg(long, conflicts_with = "stable")]
+    pub(crate) canary: bool,
+    /// On the image version that most launches use
+    #[arg(long)]
+    pub(crate) stable: bool,
     /// Arguments for Claude Code
     #[arg(last = true, value_name = "CLAUDE ARGS")]
     pub(crate) arguments: Vec<String>,
@@ -589,6 +599,44 @@ pub(crate) enum Image {
     List,
     /// Remove session images that nothing uses
     Gc,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deploy {
+    /// Build a candidate, test it, and give it the first share of launches
+    Canary {
+        /// The version of Claude Code; the newest if left out
+        version: Option<String>,
+        /// Although it was taken back before
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show how the newest deployment stands
+    Status {
+        /// You have seen how it ended: an alert about it is over
+        #[arg(long)]
+        seen: bool,
+    },
+    /// Take the candidate to its next stage
+    Promote {
+        /// To the end at once
+        #[arg(long)]
+        full: bool,
+    },
+    /// Take the candidate back, or what became stable last
+    Rollback,
+    /// Keep the candidate in its stage; it is still taken back when it fails
+    Pause,
+    /// Let it go on
+    Resume,
+    /// Show what became of deployments
+    History {
+        /// The launches of the newest one instead, each with its version and why
+        #[arg(long)]
+        launches: bool,
+    },
+    /// Test the candidate, or what sessions use where there is none
+    Smoke,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,12 +10,13 @@ use futures_util::StreamExt;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{
     io::{self, IsTerminal, Read, Write},
+    sync::OnceLock,
     thread,
 };
 use tokio::{
     io::AsyncWriteExt,
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc,
+    sync::{Mutex, MutexGuard, mpsc},
 };
 
 /// Whether a person is on both ends.
@@ -133,18 +134,27 @@ impl Drop for RawMode {
     }
 }
 
+/// How a conversation went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Conversed {
+    /// Why it was left.
+    pub(crate) left: Left,
+    /// Whether the session got any input.
+    pub(crate) was_fed: bool,
+}
+
 /// Carries input, output, size and signals until the session's output ends.
 pub(crate) async fn converse(
     sessions: &Sessions,
     attached: &mut Attached,
     kind: Conversation,
-) -> Result<Left> {
+) -> Result<Conversed> {
     let _raw = if kind == Conversation::Terminal { Some(RawMode::enter()?) } else { None };
     let mut resized = listen(SignalKind::window_change())?;
     let mut interrupted = listen(SignalKind::interrupt())?;
     let mut terminated = listen(SignalKind::terminate())?;
-    let mut keys = keyboard();
-    let mut input_open = true;
+    let mut keys = keyboard().await;
+    let (mut input_open, mut was_fed) = (true, false);
     // The size may have changed between the launch and this moment.
     if kind == Conversation::Terminal {
         sessions.resize(&attached.id, size()).await?;
@@ -154,10 +164,11 @@ pub(crate) async fn converse(
             output = attached.output.next() => match output {
                 // A reader that is gone, such as `head`, does not end the session.
                 Some(output) => print(&output),
-                None => return Ok(Left::OutputEnded),
+                None => return Ok(Conversed { left: Left::OutputEnded, was_fed }),
             },
             chunk = keys.recv(), if input_open => match chunk {
                 Some(chunk) => {
+                    was_fed = true;
                     let sent = attached.input.write_all(&chunk).await;
                     input_open = sent.and(attached.input.flush().await).is_ok();
                 }
@@ -172,7 +183,7 @@ pub(crate) async fn converse(
             _ = resized.recv(), if kind == Conversation::Terminal => sessions.resize(&attached.id, size()).await?,
             _ = interrupted.recv() => sessions.signal(&attached.id, "INT").await?,
             _ = terminated.recv() => match kind {
-                Conversation::Terminal => return Ok(Left::Deserted),
+                Conversation::Terminal => return Ok(Conversed { left: Left::Deserted, was_fed }),
                 Conversation::Pipe => sessions.signal(&attached.id, "TERM").await?,
             },
         }
@@ -193,24 +204,30 @@ fn print(output: &Output) {
     }
 }
 
-/// Standard input on a thread of its own: a read of a terminal cannot be given up.
-fn keyboard() -> mpsc::Receiver<Bytes> {
-    let (sender, receiver) = mpsc::channel(16);
-    thread::spawn(move || {
-        let mut input = io::stdin();
-        let mut buffer = vec![0; 16 << 10];
-        loop {
-            match input.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(count) => {
-                    if sender.blocking_send(Bytes::copy_from_slice(&buffer[..count])).is_err() {
-                        return;
+/// Standard input on a thread of its own: a read of a terminal cannot be given up. A second conversation goes on with
+/// the same thread, so that no key is lost to the first.
+async fn keyboard() -> MutexGuard<'static, mpsc::Receiver<Bytes>> {
+    static KEYS: OnceLock<Mutex<mpsc::Receiver<Bytes>>> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let (sender, receiver) = mpsc::channel(16);
+        thread::spawn(move || {
+            let mut input = io::stdin();
+            let mut buffer = vec![0; 16 << 10];
+            loop {
+                match input.read(&mut buffer) {
+                    Ok(0) => return,
+                    Ok(count) => {
+                        if sender.blocking_send(Bytes::copy_from_slice(&buffer[..count])).is_err() {
+                            return;
+                        }
                     }
+                    Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return,
                 }
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
             }
-        }
-    });
-    receiver
+        });
+        Mutex::new(receiver)
+    })
+    .lock()
+    .await
 }

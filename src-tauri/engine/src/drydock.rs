@@ -4,6 +4,7 @@ use crate::{
     alerting::Alerts,
     backup::{Backups, BeforeSync},
     container::ContainerEngine,
+    deployment::Deployments,
     disaster_recovery::Recovery,
     error_handling::Result,
     paths::Locations,
@@ -51,6 +52,12 @@ impl Drydock {
     #[must_use]
     pub fn alerts(&self) -> Alerts {
         Alerts::of(&self.locations, &self.settings)
+    }
+
+    /// The deployments of this home.
+    #[must_use]
+    pub fn deployments(&self) -> Deployments {
+        Deployments::of(&self.locations, &self.settings)
     }
 
     /// Recovery of this home.

@@ -6,7 +6,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 const FOLDER: &str = "DRYDOCK_TEST_FAULTS_FOLDER";
@@ -25,6 +25,16 @@ pub(crate) fn run(child: &str, folder: &Path, fault: &str) -> ExitStatus {
         .output()
         .unwrap()
         .status
+}
+
+/// Starts the ignored test `child` on a folder, beside others.
+pub(crate) fn start(child: &str, folder: &Path) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", child, "--ignored", "--quiet", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// How many deeds the work consists of; at least as many as the caller knows of.

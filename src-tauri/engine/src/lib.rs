@@ -8,6 +8,7 @@
 //! | [`backup`] | copies of Claude Code's data: [`backup::pre_sync_backup`] |
 //! | [`validation`] | whether Claude Code's data and the machine are sound: [`validation::validate_claude_config`], [`validation::validate_docker_environment`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
 //! | [`alerting`] | few alerts, each said once: [`alerting::check_alert_rules`], [`alerting::send_alert`], [`alerting::throttle_alert`], [`alerting::escalate_alert`] |
+//! | [`deployment`] | a new image on a few launches at a time: [`deployment::Deployments::deploy_canary`], [`deployment::Deployments::rollback_deployment`], [`deployment::run_smoke_tests`], [`deployment::Deployments::track_deployment`] |
 //! | [`disaster_recovery`] | what is damaged comes back: [`disaster_recovery::disaster_recovery`], [`disaster_recovery::find_good_backup`], [`disaster_recovery::restore_from_backup`], [`disaster_recovery::verify_recovery`] |
 //! | [`error_handling`] | one error type with a catalogue of codes: [`error_handling::log_error`], [`error_handling::fatal_error`], [`error_handling::cleanup_on_error`], [`error_handling::error_trap_handler`] |
 //! | [`observability`] | what happened, and why: [`observability::log_event`], [`observability::collect_metrics`], [`observability::start_trace`], [`observability::end_trace`], [`observability::send_to_datadog`] |
@@ -41,6 +42,7 @@ pub mod report;
 pub mod scheduler;
 pub mod session;
 pub mod settings;
+mod state;
 pub mod sync;
 pub mod validation;
 

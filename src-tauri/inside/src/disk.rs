@@ -46,6 +46,14 @@ pub fn sync(file: &File) -> io::Result<()> {
     tolerant(file.sync_all())
 }
 
+/// Stands before a deed that a library does on the disk, such as a database's.
+///
+/// # Errors
+/// When a test wants the deed to fail.
+pub fn before(deed: &str) -> io::Result<()> {
+    fault(deed)
+}
+
 /// Flushes the names in a folder to the disk.
 ///
 /// # Errors

@@ -23,6 +23,8 @@ mod proc_watch;
 mod project;
 #[cfg(target_os = "linux")]
 mod rclone_server;
+#[cfg(target_os = "linux")]
+mod registry;
 mod release;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -66,6 +68,8 @@ pub use proc_watch::{Place, ProcWatch, Processes, Sighting, holds};
 pub use project::Project;
 #[cfg(target_os = "linux")]
 pub use rclone_server::{Access, Protocol, RcloneServer};
+#[cfg(target_os = "linux")]
+pub use registry::{LYING, MISBEHAVE, Registry, WELL, WELL_TOO};
 pub use release::Release;
 #[cfg(target_os = "linux")]
 pub use secret_service::{SecretService, StoredItem};

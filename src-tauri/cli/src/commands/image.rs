@@ -60,15 +60,16 @@ pub(super) async fn image(context: &mut Context, wanted: Image) -> Result<ExitCo
             });
         }
         Image::Gc => {
-            let collected =
-                collect_images(&engine, &context.drydock.locations, &context.drydock.settings).await?;
+            let needed = context.drydock.deployments().needed_images()?;
+            let (locations, settings) = (&context.drydock.locations, &context.drydock.settings);
+            let collected = collect_images(&engine, locations, settings, &needed).await?;
             render::answer(context.format, &collected, || {
                 let mut text = String::new();
                 for name in &collected.removed {
                     text.push_str(&format!("removed {name}\n"));
                 }
                 for name in &collected.in_use {
-                    text.push_str(&format!("kept {name}: a session uses it\n"));
+                    text.push_str(&format!("kept {name}: a session or a deployment uses it\n"));
                 }
                 if collected.removed.is_empty() {
                     text.push_str("nothing to remove\n");

@@ -5,6 +5,7 @@ mod alerts;
 mod backup;
 mod credentials;
 mod daemon;
+mod deploy;
 mod held;
 mod image;
 mod metrics;
@@ -57,6 +58,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Errors(wanted) => observed::errors(context, &wanted),
         Command::Shipping(wanted) => shipping::shipping(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
+        Command::Deploy(wanted) => deploy::deploy(context, wanted).await,
         Command::Validate { fix } => {
             validate::validate(context, if fix { validate::Mend::Yes } else { validate::Mend::No }).await
         }

@@ -8,8 +8,10 @@ use crate::{
     terminal::{self, Conversation},
 };
 use drydock_engine::{
+    deployment::{Outcome, Wish},
     error_handling::{Code, Error, OwnSignals, Result},
     keychain::{KEY_VARIABLES, Sensitive, WAYS},
+    scheduler::Scheduler,
     session::{Attached, Ended, Finished, Joining, Launch, MissingImage, Sessions, TERMINAL_VARIABLES},
     settings::LoginMode,
 };
@@ -40,16 +42,86 @@ pub(super) async fn run(context: &mut Context, wanted: Run) -> Result<ExitCode> 
         keys: keys(),
         ssh_agent,
         missing_image: if wanted.no_build { MissingImage::Refuse } else { MissingImage::Build },
+        version: super::deploy::forced(wanted.canary, wanted.stable)?,
     };
+    let conversed = launch_and_converse(context, &sessions, launch.clone(), interactive).await?;
+    let code = match conversed {
+        Conversed::Ended(code) => code,
+        // Nobody waits for a candidate whose Claude Code does not run.
+        Conversed::DiedAtOnce { version, why } => {
+            eprintln!("drydock: Claude Code {version}, which is being tried out, {why}; the same on stable:");
+            let on_stable = Launch { version: Wish::StandIn, ..launch };
+            match launch_and_converse(context, &sessions, on_stable, interactive).await? {
+                Conversed::Ended(code) => code,
+                Conversed::DiedAtOnce { .. } => ExitCode::FAILURE,
+            }
+        }
+    };
+    go_on(context).await;
+    Ok(code)
+}
+
+async fn launch_and_converse(
+    context: &Context,
+    sessions: &Sessions,
+    launch: Launch,
+    interactive: bool,
+) -> Result<Conversed> {
+    let may_stand_in = launch.version == Wish::ByWeight;
     let progress = render::Progress::start(context.format);
     let attached = sessions.launch(launch, &progress.sink()).await;
     progress.finish();
     let attached = attached?;
+    if let Some(failed) = &attached.fell_back {
+        eprintln!(
+            "drydock: the version that is being tried out did not start, so this is stable: {}",
+            failed.message()
+        );
+    }
     eprintln!("drydock: session {}", attached.id);
+    if let Some(version) = &attached.canary {
+        eprintln!("drydock: it tries out Claude Code {version}; without: drydock run --stable");
+    }
     for note in &attached.notes {
         eprintln!("drydock: {note}");
     }
-    converse(context, &sessions, attached, interactive).await
+    let canary = attached.canary.clone().filter(|_| may_stand_in);
+    let ended = converse(context, sessions, attached, interactive).await;
+    match (ended, canary) {
+        (Ok(Ending { died_at_once: true, .. }), Some(version)) => {
+            Ok(Conversed::DiedAtOnce { version, why: "ended with an error at once" })
+        }
+        (Err(error), Some(version)) if error.code() == Code::ImageBroken => {
+            Ok(Conversed::DiedAtOnce { version, why: "did not start" })
+        }
+        (ended, _) => ended.map(|ending| Conversed::Ended(ending.code)),
+    }
+}
+
+/// How a launch went.
+enum Conversed {
+    /// To its end, with this exit code.
+    Ended(ExitCode),
+    /// The candidate's Claude Code ended with an error before it did anything.
+    DiedAtOnce { version: String, why: &'static str },
+}
+
+/// How a conversation ended.
+struct Ending {
+    code: ExitCode,
+    /// Claude Code ended with an error of its own, and had neither read nor written anything.
+    died_at_once: bool,
+}
+
+/// Does what a deployment waits for, where no other process does the scheduled work.
+async fn go_on(context: &Context) {
+    let deployments = context.drydock.deployments();
+    if Scheduler::holder(&context.drydock.locations).is_some() || !deployments.has_work() {
+        return;
+    }
+    if let Err(error) = super::deploy::go_on(context).await {
+        render::warning(&error);
+    }
 }
 
 pub(super) async fn attach(context: &Context, session: Option<&str>, given: &[String]) -> Result<ExitCode> {
@@ -62,7 +134,7 @@ pub(super) async fn attach(context: &Context, session: Option<&str>, given: &[St
             .remedy(format!("drydock logs --follow {id}")));
     }
     let attached = sessions.attach(&id, Joining { size: terminal::size(), variables, keys: keys() }).await?;
-    converse(context, &sessions, attached, true).await
+    converse(context, &sessions, attached, true).await.map(|ending| ending.code)
 }
 
 async fn converse(
@@ -70,12 +142,13 @@ async fn converse(
     sessions: &Sessions,
     mut attached: Attached,
     interactive: bool,
-) -> Result<ExitCode> {
+) -> Result<Ending> {
     let id = attached.id.clone();
     // They are the session's, and what it wrote comes out before this process goes.
     let _signals = OwnSignals::take();
     let conversation = if interactive { Conversation::Terminal } else { Conversation::Pipe };
-    let left = terminal::converse(sessions, &mut attached, conversation).await?;
+    let terminal::Conversed { left, was_fed } =
+        terminal::converse(sessions, &mut attached, conversation).await?;
     let ended = if left == terminal::Left::Deserted { Ended::Detached } else { sessions.ended(&id).await? };
     let Ended::Exited(_) = ended else {
         sessions.leave(attached).await?;
@@ -83,7 +156,7 @@ async fn converse(
             terminal::reset();
         }
         eprintln!("drydock: {id} goes on without this terminal; join it again: drydock attach {id}");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Ending { code: ExitCode::SUCCESS, died_at_once: false });
     };
     if interactive {
         terminal::unbracket();
@@ -105,7 +178,16 @@ async fn converse(
     }
     // Without a container nobody knows the code, and it did not end by itself.
     let code = finished.exit_code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-    Ok(ExitCode::from(code))
+    let changed = finished.trial.as_ref().and_then(|trial| trial.changed.as_ref());
+    if let Some(deployment) = changed {
+        eprintln!("drydock: {}", super::deploy::sentence(deployment));
+    }
+    let died = finished.trial.as_ref().is_some_and(|trial| trial.outcome == Outcome::Died);
+    let has_written =
+        finished.out.created.iter().chain(&finished.out.updated).any(|name| name.ends_with(".jsonl"));
+    // What a pipe brought is gone; what was typed into a dead program is no loss.
+    let died_at_once = died && !has_written && (interactive || !was_fed);
+    Ok(Ending { code: ExitCode::from(code), died_at_once })
 }
 
 /// `NAME=VALUE`, or `NAME` for the value in drydock's own environment.

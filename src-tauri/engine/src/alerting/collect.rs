@@ -8,6 +8,7 @@ use super::{
 use crate::{
     backup::{Backups, BeforeSync},
     container::{ContainerEngine, EngineKind},
+    deployment::{Deployments, State},
     error_handling::Error,
     observability::{Files, Quantiles},
     paths::Locations,
@@ -129,7 +130,7 @@ impl Collector {
                         Quantity::Held => self.held(wanted.now),
                         Quantity::LoginDays => self.login(wanted.settings, wanted.now),
                         Quantity::Drift => Err(NoData("configuration does not come from git yet".into())),
-                        Quantity::RolledBack => Err(NoData("image versions are not tried out yet".into())),
+                        Quantity::RolledBack => rolled_back(&self.locations, wanted.settings),
                         Quantity::ChannelFailing => Ok(channels(wanted)),
                         Quantity::RuleRefused => Ok(refused(wanted)),
                         // These two look back as far as their rule says.
@@ -259,6 +260,23 @@ impl Collector {
             }
         }
     }
+}
+
+/// A version that was taken back by itself, until the user says that they have seen it.
+fn rolled_back(locations: &Locations, settings: &Settings) -> Seen {
+    let unseen = Deployments::of(locations, settings).unseen_rollback();
+    let unseen = unseen.map_err(|error| NoData(error.message().to_owned()))?;
+    Ok(unseen
+        .into_iter()
+        .filter_map(|deployment| {
+            let (State::RollingBack { trigger } | State::RolledBack { trigger }) = &deployment.state else {
+                return None;
+            };
+            let version = &deployment.candidate.claude_version;
+            let words = format!("Claude Code {version} was taken back: {trigger}.");
+            Some(Reading::new(version.as_str(), 1.0, words).remedy("drydock deploy status --seen"))
+        })
+        .collect())
 }
 
 fn channels(wanted: &Wanted<'_>) -> Vec<Reading> {

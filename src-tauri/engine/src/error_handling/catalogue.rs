@@ -122,6 +122,13 @@ catalogue! {
     RecoveryUnproven = "recovery.unproven", Failed, "What a recovery brought back did not pass its check.";
     RecoveryUnconfirmed = "recovery.unconfirmed", NeedsUser, "A recovery was not begun, since nobody confirmed it.";
     RecoveryUnknown = "recovery.unknown", Usage, "There is no such recovery.";
+    DeploymentNone = "deployment.none", Usage, "No image version is being tried out.";
+    DeploymentState = "deployment.state", Failed, "The deployment is not in a state for this.";
+    DeploymentSame = "deployment.same", Usage, "The candidate is the image version that launches already use.";
+    DeploymentDenied = "deployment.denied", NeedsUser, "This image version was taken back, and is not tried again by itself.";
+    DeploymentWeight = "deployment.weight", Usage, "CLAUDE_DOCKER_V2_PROBABILITY is not a number from 0.0 to 1.0.";
+    DeploymentSmoke = "deployment.smoke", Failed, "An image version did not pass its smoke tests.";
+    StateDatabase = "state.database", Failed, "The state database cannot be used.";
     AlertUnknown = "alerts.unknown", Usage, "There is no such incident or rule.";
     AlertAmbiguous = "alerts.ambiguous", Usage, "Several incidents match.";
     AlertsDamaged = "alerts.damaged", Failed, "What is remembered of alerts cannot be understood.";

@@ -45,6 +45,19 @@ pub async fn build_image(
     cache: LayerCache,
     progress: &ProgressSink,
 ) -> Result<StoredImage> {
+    let built = build_version(engine, locations, settings, cache, progress).await?;
+    stored::make_current(locations, &built)?;
+    Ok(built)
+}
+
+/// The same, beside the current one, which stays what it is.
+pub(crate) async fn build_version(
+    engine: &ContainerEngine,
+    locations: &Locations,
+    settings: &Settings,
+    cache: LayerCache,
+    progress: &ProgressSink,
+) -> Result<StoredImage> {
     let recipe = Recipe {
         claude_version: settings.claude_version().parse()?,
         packages: settings.packages(),
@@ -56,7 +69,6 @@ pub async fn build_image(
     if cache == LayerCache::Use
         && let Some(found) = stored::find(engine, &version).await?
     {
-        stored::make_current(locations, &found)?;
         return Ok(found);
     }
     let claude =
@@ -68,11 +80,9 @@ pub async fn build_image(
         packaging: recipe.claude_version.packaging(),
     };
     run_build(engine, context, &version, &recipe.user, cache, progress).await?;
-    let built = stored::find(engine, &version)
+    stored::find(engine, &version)
         .await?
-        .ok_or_else(|| Error::new(Code::ImageBuild, "the engine built the image but does not have it"))?;
-    stored::make_current(locations, &built)?;
-    Ok(built)
+        .ok_or_else(|| Error::new(Code::ImageBuild, "the engine built the image but does not have it"))
 }
 
 /// What the engine builds from.

@@ -11,10 +11,12 @@ mod recipe;
 mod registry;
 mod stored;
 
+pub(crate) use build::build_version;
 pub use build::{LayerCache, build_image};
 pub use claude_version::ClaudeVersion;
 pub(crate) use recipe::{HOME_VOLUME_MOUNT, entry};
 pub use recipe::{ImageVersion, Recipe, SessionUser};
+pub use registry::newest_version;
 pub use stored::{Collected, StoredImage, collect_images, current_image, list_images};
 
 /// The Claude Code that a new Drydock starts with. Its packages' digests are in `registry.rs`.

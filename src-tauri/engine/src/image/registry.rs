@@ -53,6 +53,31 @@ pub(super) struct Dist {
     tarball: String,
 }
 
+/// The newest Claude Code that the registry recommends.
+///
+/// # Errors
+/// [`Code::ImageDownload`] when the registry does not tell.
+pub async fn newest_version() -> Result<ClaudeVersion> {
+    newest_in(&registry()).await
+}
+
+async fn newest_in(registry: &str) -> Result<ClaudeVersion> {
+    /// What stands under a tag.
+    #[derive(Deserialize)]
+    struct Tagged {
+        version: String,
+    }
+    let failed = |cause: reqwest::Error| {
+        Error::new(Code::ImageDownload, "the npm registry does not tell the newest Claude Code")
+            .why(source_chain(&cause))
+            .remedy("check the network, or the registry in NPM_CONFIG_REGISTRY")
+            .remedy(format!("or name the version: drydock deploy canary {PINNED_VERSION}"))
+    };
+    let url = format!("{registry}/@anthropic-ai%2fclaude-code/latest");
+    let answer = client()?.get(&url).send().await.and_then(reqwest::Response::error_for_status);
+    answer.map_err(failed)?.json::<Tagged>().await.map_err(failed)?.version.parse()
+}
+
 impl Package {
     /// Asks the registry for it.
     pub(super) async fn find(self) -> Result<Dist> {
@@ -239,6 +264,14 @@ mod tests {
         assert_eq!(error.code(), Code::ImageDownload);
         assert_eq!(error.message(), "there is no Claude Code 2.0.48");
         assert!(error.remedies()[0].contains(PINNED_VERSION));
+    }
+
+    #[tokio::test]
+    async fn the_newest_version_is_what_the_registry_recommends() {
+        let registry = answering("200 OK", r#"{"name":"claude-code","version":"2.1.400","dist":{}}"#).await;
+        assert_eq!(newest_in(&registry).await.unwrap().to_string(), "2.1.400");
+        let silent = answering("503 Service Unavailable", "").await;
+        assert_eq!(newest_in(&silent).await.unwrap_err().code(), Code::ImageDownload);
     }
 
     #[tokio::test]

@@ -45,7 +45,7 @@ pub struct Collected {
     pub removed: Vec<String>,
     /// Bytes they took, layers that other images share included.
     pub bytes: u64,
-    /// Images that stay because a session uses them.
+    /// Images that stay because a session uses them, or a deployment needs them.
     pub in_use: Vec<String>,
 }
 
@@ -130,7 +130,8 @@ pub(super) fn make_current(locations: &Locations, image: &StoredImage) -> Result
     write_private(&current_file(locations), &text)
 }
 
-/// Removes session images that are neither current nor used by a session of anybody.
+/// Removes session images that are neither current nor used by a session of anybody, nor `needed`: by their digests,
+/// those that a deployment tries or may go back to.
 ///
 /// # Errors
 /// When the engine does not answer.
@@ -138,6 +139,7 @@ pub async fn collect_images(
     engine: &ContainerEngine,
     locations: &Locations,
     settings: &Settings,
+    needed: &[String],
 ) -> Result<Collected> {
     let current = current_image(engine, locations, settings).await?.map(|image| image.tag);
     let options = ListContainersOptionsBuilder::new().all(true).build();
@@ -152,7 +154,7 @@ pub async fn collect_images(
         if Some(&image.tag) == current.as_ref() {
             continue;
         }
-        if used.contains(&image.id) {
+        if used.contains(&image.id) || needed.contains(&image.id) {
             collected.in_use.push(image.tag);
             continue;
         }

@@ -48,6 +48,14 @@ names! {
     Recovered = "recovery.done", "What was damaged is back.";
     RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
+    DeploymentBegun = "deployment.begun", "An image version is to be tried out, and is being built.";
+    DeploymentBuilt = "deployment.built", "An image version to be tried out is built.";
+    DeploymentStage = "deployment.stage", "A share of launches tries an image version.";
+    DeploymentPaused = "deployment.paused", "The trial of an image version stands still.";
+    DeploymentRollingBack = "deployment.rolling-back", "No launch tries an image version any more.";
+    DeploymentRolledBack = "deployment.rolled-back", "An image version was taken back.";
+    DeploymentSucceeded = "deployment.succeeded", "An image version that was tried out is what launches use.";
+    DeploymentEnded = "deployment.ended", "The trial of an image version was given up.";
     ShippingStopped = "shipping.stopped", "A server refuses what is on record, and nothing more is sent to it.";
     ShippingDropped = "shipping.dropped", "Some of what is on record was not sent, and will not be.";
     AlertFired = "alert.fired", "An alert fires.";
@@ -217,6 +225,14 @@ mod tests {
                 "recovery.done",
                 "recovery.failed",
                 "recovery.undone",
+                "deployment.begun",
+                "deployment.built",
+                "deployment.stage",
+                "deployment.paused",
+                "deployment.rolling-back",
+                "deployment.rolled-back",
+                "deployment.succeeded",
+                "deployment.ended",
                 "shipping.stopped",
                 "shipping.dropped",
                 "alert.fired",

@@ -47,6 +47,10 @@ pub struct Attached {
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
     /// What the user should know of the session's MCP servers.
     pub notes: Vec<ServerNote>,
+    /// The Claude Code that it tries out, where its image is a candidate.
+    pub canary: Option<String>,
+    /// Why the candidate did not start, where stable stands in for it.
+    pub fell_back: Option<Error>,
     pub(super) ownership: Ownership,
     pub(super) bringing_out: Option<BringingOut>,
 }
@@ -100,6 +104,8 @@ impl Sessions {
             output: Box::pin(output),
             input,
             notes: Vec::new(),
+            canary: None,
+            fell_back: None,
             ownership,
             bringing_out: None,
         })

@@ -82,6 +82,10 @@ impl Sessions {
         traced(Operation::SyncOut, session, async {
             let out = self.bring_out_now(record, volume, moment, vanished).await;
             observe_out(&record.id, &out, began.elapsed());
+            if let (Ok(out), Some(_)) = (&out, &record.chosen) {
+                let names = [out.created.as_slice(), out.updated.as_slice()].concat();
+                self.deployments().conversed(record.id.as_str(), &names).await;
+            }
             out
         })
         .await

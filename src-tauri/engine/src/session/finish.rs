@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     container::{Refusal, engine_error},
+    deployment::{Deployment, Ending, Outcome, Side},
     error_handling::{Code, Error, Result},
     image::entry,
     keychain::{Notice, Offered},
@@ -46,6 +47,20 @@ pub struct FinishedSession {
     pub out: OutReport,
     /// What the user should know of its login.
     pub login: Option<Notice>,
+    /// What it says of the image that it ran on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
+}
+
+/// What a session says of its image.
+#[derive(Debug, Serialize)]
+pub struct Trial {
+    /// Which version it was on.
+    pub side: Side,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The deployment, if this changed it.
+    pub changed: Option<Deployment>,
 }
 
 impl FinishedSession {
@@ -57,6 +72,7 @@ impl FinishedSession {
             out_of_memory: exit.is_some_and(|exit| exit.out_of_memory),
             out,
             login: None,
+            trial: None,
         }
     }
 }
@@ -109,6 +125,7 @@ impl Sessions {
             let record = self.record_of(&listed.id).await?;
             if listed.state == SessionState::Abandoned {
                 // It never started: inside are only copies of what the host has.
+                self.deployments().ended(record.id.as_str(), Outcome::UserCancel).await;
                 self.clear_away(&record.id).await?;
                 continue;
             }
@@ -141,6 +158,7 @@ impl Sessions {
             return Ok(FinishedSession::done(record.id.clone(), exit, OutReport::default()));
         }
         if !self.has_volume(&record.id).await? {
+            self.deployments().ended(record.id.as_str(), Outcome::of_failed_end(Code::SessionLost)).await;
             self.clear_away(&record.id).await?;
             return Err(Error::new(
                 Code::SessionLost,
@@ -153,22 +171,28 @@ impl Sessions {
             && exit.may_be_refusal()
             && let Some(error) = self.refusal(record).await?
         {
+            self.deployments().ended(record.id.as_str(), Outcome::of_failed_launch(error.code())).await;
             self.clear_away(&record.id).await?;
             return Err(error);
         }
-        let LastOut { out, offered, state } =
-            self.bring_out_last(record, open, vanished).await.map_err(|error| {
-                error.remedy(format!(
-                    "the data is safe in the session; when that is mended: drydock sync out {}",
-                    record.id
-                ))
-            })?;
+        let brought = self.bring_out_last(record, open, vanished).await;
+        if let Err(error) = &brought {
+            self.deployments().ended(record.id.as_str(), Outcome::of_failed_end(error.code())).await;
+        }
+        let LastOut { out, offered, state } = brought.map_err(|error| {
+            error.remedy(format!(
+                "the data is safe in the session; when that is mended: drydock sync out {}",
+                record.id
+            ))
+        })?;
         refuse_data_left(&record.id, &out)?;
         let login = self.take_login_back(record, offered).await?;
         self.tell_usage(record, state).await;
+        let trial = self.trial(record, exit.as_ref()).await;
         let interrupted =
             exit.as_ref().is_some_and(Exit::is_interruption) && !record.stop_asked && record.terminal;
-        let mut finished = FinishedSession { login, ..FinishedSession::done(record.id.clone(), exit, out) };
+        let mut finished =
+            FinishedSession { login, trial, ..FinishedSession::done(record.id.clone(), exit, out) };
         if interrupted {
             finished.state = Finished::Interrupted;
         }
@@ -180,6 +204,35 @@ impl Sessions {
             self.clear_away(&record.id).await?;
         }
         Ok(finished)
+    }
+
+    /// What a session that came to its end says of its image, told to the deployment that chose it.
+    async fn trial(&self, record: &Record, exit: Option<&Exit>) -> Option<Trial> {
+        let decision = record.chosen.as_ref()?;
+        let said = match exit {
+            Some(exit) if exit.code != 0 => self.last_words(&record.id).await,
+            _ => String::new(),
+        };
+        let outcome = Outcome::of_end(Ending {
+            exit_code: exit.map(|exit| exit.code),
+            out_of_memory: exit.is_some_and(|exit| exit.out_of_memory),
+            asked: record.stop_asked,
+            lasted: exit.and_then(|exit| exit.lasted),
+            said: &said,
+        });
+        let changed = self.deployments().ended(record.id.as_str(), outcome).await;
+        Some(Trial { side: decision.side, outcome, changed })
+    }
+
+    /// The last lines that a session printed, to tell whose fault its end is. They are kept nowhere.
+    async fn last_words(&self, id: &SessionId) -> String {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail("20").build();
+        let mut lines = self.engine.api().logs(&id.container(), Some(options));
+        let mut said = String::new();
+        while let Some(Ok(line)) = lines.next().await {
+            said.push_str(&String::from_utf8_lossy(&line.into_bytes()));
+        }
+        said
     }
 
     /// Removes a session's parts and then its record, in this order: what is on record can be found.
@@ -451,6 +504,8 @@ pub enum Follow {
 pub(super) struct Exit {
     pub(super) code: i64,
     pub(super) out_of_memory: bool,
+    /// From its start to its end.
+    pub(super) lasted: Option<std::time::Duration>,
 }
 
 impl Exit {

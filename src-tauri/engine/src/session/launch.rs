@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     container::{engine_error, is_not_found},
+    deployment::{Asked, Chosen, Deployments, Outcome, Wish, resumed},
     error_handling::{Code, Error, HalfMade, Result},
     image::{self, LayerCache, SessionUser, StoredImage},
     keychain::{SecretVariables, Sensitive, SessionLogin},
@@ -24,13 +25,14 @@ use bollard::{
     query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder},
 };
 use chrono::Utc;
+use futures_util::StreamExt;
 use std::{
     path::{Path, PathBuf},
     time::Instant,
 };
 
 /// What the user asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Launch {
     /// The project's folder.
     pub project: PathBuf,
@@ -48,6 +50,8 @@ pub struct Launch {
     pub ssh_agent: Option<PathBuf>,
     /// What to do when there is no session image.
     pub missing_image: MissingImage,
+    /// Whether the user says which version of the image it is to be.
+    pub version: Wish,
 }
 
 /// How a session is joined again.
@@ -70,6 +74,15 @@ pub enum MissingImage {
     Refuse,
 }
 
+/// A launch, on whichever image.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    launch: &'a Launch,
+    project: &'a Project,
+    keys: &'a SecretVariables,
+    began: Instant,
+}
+
 impl Sessions {
     /// Launches a session and joins it. When this fails, nothing of the session is left.
     ///
@@ -78,7 +91,7 @@ impl Sessions {
     pub async fn launch(&self, launch: Launch, progress: &ProgressSink) -> Result<Attached> {
         let began = Instant::now();
         traced(Operation::Launch, None, async {
-            let launched = self.launch_now(launch, progress).await;
+            let launched = Box::pin(self.launch_now(launch, progress)).await;
             observe_launch(&launched, began.elapsed());
             launched
         })
@@ -86,6 +99,7 @@ impl Sessions {
     }
 
     async fn launch_now(&self, launch: Launch, progress: &ProgressSink) -> Result<Attached> {
+        let began = Instant::now();
         check_variables(&launch.variables)?;
         let (locations, folder) = (self.locations.clone(), launch.project.clone());
         let project = blocking(move || {
@@ -95,9 +109,47 @@ impl Sessions {
         })
         .await?;
         let keys = self.keys_given(&launch.variables, launch.keys.clone()).await?;
-        let image = self.image(launch.missing_image, progress).await?;
+        let new_id = || SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128());
+        let asked = Asked { wish: launch.version, conversation: resumed(&launch.arguments) };
+        let (id, deployments) = (new_id(), self.deployments());
+        let chosen = deployments.choose(&self.engine, id.as_str(), &asked).await?;
+        let tried = chosen.decision.clone();
+        let on = On { launch: &launch, project: &project, keys: &keys, began };
+        match (self.launch_on(&on, id, chosen, progress).await, tried) {
+            // Nobody waits for a candidate that does not start.
+            (Err(failed), Some(tried)) if Deployments::falls_back(&tried, failed.code()) => {
+                let on = On { began: Instant::now(), ..on };
+                let chosen = deployments.fall_back(&self.engine, &tried).await?;
+                let mut attached = self.launch_on(&on, new_id(), chosen, progress).await?;
+                attached.fell_back = Some(failed);
+                Ok(attached)
+            }
+            (launched, _) => launched,
+        }
+    }
+
+    /// The deployments of this home.
+    pub(super) fn deployments(&self) -> Deployments {
+        Deployments::of(&self.locations, &self.settings)
+    }
+
+    async fn launch_on(
+        &self,
+        on: &On<'_>,
+        id: SessionId,
+        chosen: Chosen,
+        progress: &ProgressSink,
+    ) -> Result<Attached> {
+        let On { launch, project, keys, began } = *on;
+        let is_canary = chosen.is_canary();
+        let decision = chosen.decision.clone();
+        let image = self.image(chosen, launch.missing_image, progress).await?;
+        let deployments = self.deployments();
+        if let Some(decision) = &decision {
+            deployments.begun(id.as_str(), &image, decision).await;
+        }
         let record = Record {
-            id: SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128()),
+            id,
             image: image.tag.clone(),
             claude_version: image.version.claude_version.clone(),
             user: SessionUser::current().into(),
@@ -107,23 +159,50 @@ impl Sessions {
             login: self.settings.login_mode().into(),
             variables: launch.variables.iter().map(|(name, _)| name.clone()).collect(),
             stop_asked: false,
-            project,
+            chosen: decision,
+            project: project.clone(),
         };
         let ownership = Ownership::take(&self.locations, &record.id)?
             .ok_or_else(|| Error::new(Code::Internal, "a new session's name is taken"))?;
         let (sessions, id) = (self.clone(), record.id.clone());
         let _half_made = HalfMade::cleared_by(move || async move {
+            sessions.deployments().ended(id.as_str(), Outcome::UserCancel).await;
             if let Err(left) = sessions.take_back(&id).await {
                 tracing::warn!(session = %id, error = %left, "the record of a launch is left");
             }
         });
-        match self.start(&record, &launch, keys, ownership).await {
-            Ok(attached) => Ok(attached),
+        match self.start(&record, launch, keys.clone(), ownership).await {
+            Ok(mut attached) => {
+                attached.canary = is_canary.then(|| record.claude_version.clone());
+                self.tell_when_ready(&mut attached, &record, began).await;
+                Ok(attached)
+            }
             Err(error) => {
+                deployments.ended(record.id.as_str(), Outcome::of_failed_launch(error.code())).await;
                 self.take_back(&record.id).await?;
                 Err(error)
             }
         }
+    }
+
+    /// A terminal is ready when Claude Code shows something; a pipe, when the container runs: what comes out of it
+    /// then may be an answer that took its time.
+    async fn tell_when_ready(&self, attached: &mut Attached, record: &Record, began: Instant) {
+        if record.chosen.is_none() {
+            return;
+        }
+        let (deployments, id) = (self.deployments(), record.id.clone());
+        if !record.terminal {
+            return deployments.ready(id.as_str(), began.elapsed()).await;
+        }
+        let mut first = Some((deployments, id));
+        let output = std::mem::replace(&mut attached.output, Box::pin(futures_util::stream::empty()));
+        attached.output = Box::pin(output.inspect(move |_| {
+            if let Some((deployments, id)) = first.take() {
+                let after = began.elapsed();
+                tokio::spawn(async move { deployments.ready(id.as_str(), after).await });
+            }
+        }));
     }
 
     /// Removes what there is of a session that never started: only copies of the host's data are inside.
@@ -153,14 +232,19 @@ impl Sessions {
         blocking(move || record.save(&locations)).await
     }
 
-    async fn image(&self, missing: MissingImage, progress: &ProgressSink) -> Result<StoredImage> {
-        if let Some(image) = image::current_image(&self.engine, &self.locations, &self.settings).await? {
+    async fn image(
+        &self,
+        chosen: Chosen,
+        missing: MissingImage,
+        progress: &ProgressSink,
+    ) -> Result<StoredImage> {
+        if let Some(image) = chosen.image {
             return Ok(image);
         }
         match missing {
             MissingImage::Build => {
-                image::build_image(&self.engine, &self.locations, &self.settings, LayerCache::Use, progress)
-                    .await
+                let (engine, settings) = (&self.engine, &chosen.settings);
+                image::build_image(engine, &self.locations, settings, LayerCache::Use, progress).await
             }
             MissingImage::Refuse => {
                 Err(Error::new(Code::ImageMissing, "no session image is built").remedy("drydock image build"))

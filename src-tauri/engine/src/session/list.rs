@@ -218,7 +218,14 @@ impl Sessions {
 
     pub(super) async fn exit_of(&self, id: &SessionId) -> Result<Option<Exit>> {
         Ok(self.inspect(id).await?.and_then(|state| {
-            Some(Exit { code: state.exit_code?, out_of_memory: state.oom_killed == Some(true) })
+            let instant = |text: &str| DateTime::parse_from_rfc3339(text).ok();
+            let began = state.started_at.as_deref().and_then(instant);
+            let over = state.finished_at.as_deref().and_then(instant);
+            Some(Exit {
+                code: state.exit_code?,
+                out_of_memory: state.oom_killed == Some(true),
+                lasted: began.zip(over).and_then(|(began, over)| (over - began).to_std().ok()),
+            })
         }))
     }
 
@@ -272,6 +279,7 @@ impl Sessions {
                 login: RecordedLogin::Given,
                 variables: Vec::new(),
                 stop_asked: false,
+                chosen: None,
             })
         });
         Ok(found.collect())

@@ -28,7 +28,7 @@ pub use attached::{Attached, Ended, Output, TerminalSize};
 pub use bring_in::InReport;
 pub use bring_out::SyncPlan;
 pub use environment::TERMINAL_VARIABLES;
-pub use finish::{DataInside, Finished, FinishedSession, Follow};
+pub use finish::{DataInside, Finished, FinishedSession, Follow, Trial};
 pub use id::SessionId;
 pub use launch::{Joining, Launch, MissingImage};
 pub use list::{ListedSession, SessionState};

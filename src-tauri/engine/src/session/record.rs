@@ -2,6 +2,7 @@
 
 use super::{SessionId, project::Project};
 use crate::{
+    deployment::Decision,
     error_handling::{Code, Error, IoContext, Result},
     image::SessionUser,
     paths::{Locations, create_private_dir, write_private},
@@ -36,6 +37,9 @@ pub(super) struct Record {
     /// Set when the user asked for its end: then an exit by signal is no interruption.
     #[serde(default)]
     pub(super) stop_asked: bool,
+    /// How its image was chosen.
+    #[serde(default)]
+    pub(super) chosen: Option<Decision>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -56,6 +56,12 @@ pub enum Kind {
     MailAddresses,
     /// Empty, or the name or address of a computer.
     Host,
+    /// Shares that rise to 1, separated by spaces.
+    Weights,
+    /// Whole numbers that rise, separated by spaces.
+    Counts,
+    /// A number from 0 to 1.
+    Fraction,
 }
 impl Kind {
     /// Says what is wrong with `value`, or nothing.
@@ -88,6 +94,9 @@ impl Kind {
             Self::MailAddress => super::mail::addresses(value).is_some_and(|all| all.len() <= 1),
             Self::MailAddresses => super::mail::addresses(value).is_some(),
             Self::Host => value.is_empty() || super::mail::is_host(value),
+            Self::Weights => super::stages::weights(value).is_some(),
+            Self::Counts => super::stages::counts(value).is_some(),
+            Self::Fraction => crate::deployment::Weight::parse(value).is_some(),
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -135,6 +144,9 @@ impl Kind {
             Self::MailAddress => "empty, or an address such as me@example.org".into(),
             Self::MailAddresses => "empty, or addresses such as me@example.org, separated by commas".into(),
             Self::Host => "empty, or the name of a computer such as mail.example.org".into(),
+            Self::Weights => "shares that rise to 1.0, separated by spaces, such as 0.1 0.5 1.0".into(),
+            Self::Counts => "whole numbers that rise, separated by spaces, such as 5 15 30".into(),
+            Self::Fraction => "a number from 0.0 to 1.0".into(),
         }
     }
 }

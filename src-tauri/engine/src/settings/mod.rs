@@ -8,6 +8,7 @@ mod keys;
 mod kind;
 mod mail;
 mod rules;
+mod stages;
 mod typed;
 mod values;
 

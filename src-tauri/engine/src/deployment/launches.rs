@@ -1,0 +1,247 @@
+//! What a launch asks, and what it tells: which image it gets, when it was ready, and what it came to.
+
+use super::{
+    Decision, Deployment, Deployments, Identity, Outcome, Policy, Routing, Side, Weight, Why, Wish,
+    deployments::blocking,
+    store::{Ended, NewLaunch, Store},
+};
+use crate::{
+    container::ContainerEngine,
+    error_handling::{Code, Result},
+    image::{self, StoredImage},
+    settings::Settings,
+};
+use chrono::Utc;
+use std::time::Duration;
+
+/// What a launch is to be decided by.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    /// What the user says.
+    pub(crate) wish: Wish,
+    /// The conversation that is gone on with, by its id.
+    pub(crate) conversation: Option<String>,
+}
+
+/// The image that a launch gets.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// The image, or nothing where stable is not built.
+    pub(crate) image: Option<StoredImage>,
+    /// What it is to be built by.
+    pub(crate) settings: Settings,
+    /// How it was chosen, where it is written down.
+    pub(crate) decision: Option<Decision>,
+}
+
+impl Chosen {
+    /// Whether it is the candidate.
+    pub(crate) fn is_canary(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| decision.side == Side::Canary)
+    }
+}
+
+/// The deployment under way, as a launch sees it.
+struct Trying {
+    deployment: Deployment,
+    weight: Weight,
+    before: Option<String>,
+}
+
+impl Deployments {
+    /// Chooses the image of a launch.
+    ///
+    /// # Errors
+    /// [`Code::DeploymentWeight`] for a wrong weight; [`Code::DeploymentNone`] when the candidate is asked for and
+    /// there is none. A state database that cannot be used is no reason not to work: then it is stable.
+    pub(crate) async fn choose(
+        &self,
+        engine: &ContainerEngine,
+        launch: &str,
+        asked: &Asked,
+    ) -> Result<Chosen> {
+        let manual = Weight::of_environment()?;
+        let trying = match self.trying(asked).await {
+            Ok(trying) => trying,
+            Err(error) if asked.wish == Wish::Force(Side::Canary) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "launches use stable, since it is not known what is being tried out");
+                None
+            }
+        };
+        let candidate = match trying.as_ref().and_then(|trying| trying.deployment.candidate.built.as_ref()) {
+            Some(identity) => {
+                image::list_images(engine).await?.into_iter().find(|one| one.id == identity.digest)
+            }
+            None => None,
+        };
+        // A candidate that somebody removed from the engine cannot be launched, and is not at fault.
+        let trying = trying.filter(|_| candidate.is_some());
+        let before = trying.as_ref().and_then(|trying| {
+            let digest = trying.before.as_ref()?;
+            let is = |identity: &Identity| identity.digest == *digest;
+            match &trying.deployment {
+                Deployment { candidate, .. } if candidate.built.as_ref().is_some_and(is) => {
+                    Some(Side::Canary)
+                }
+                Deployment { stable, .. } if is(stable) => Some(Side::Stable),
+                _ => None,
+            }
+        });
+        let routing = Routing {
+            trying: trying.as_ref().map(|trying| (&trying.deployment.id, trying.weight)),
+            manual,
+            wish: asked.wish,
+            before,
+        };
+        let decision = routing.decide(launch)?;
+        if decision.side == Side::Canary {
+            return Ok(Chosen {
+                image: candidate,
+                settings: self.settings.clone(),
+                decision: Some(decision),
+            });
+        }
+        let (image, settings) = self.stable(engine).await?;
+        Ok(Chosen { image, settings, decision: Some(decision) })
+    }
+
+    /// Stable, in the place of a candidate that failed at this launch.
+    pub(crate) async fn fall_back(&self, engine: &ContainerEngine, from: &Decision) -> Result<Chosen> {
+        let (image, settings) = self.stable(engine).await?;
+        let decision = Decision { side: Side::Stable, why: Why::Fallback, ..from.clone() };
+        Ok(Chosen { image, settings, decision: Some(decision) })
+    }
+
+    async fn trying(&self, asked: &Asked) -> Result<Option<Trying>> {
+        let (deployments, conversation) = (self.clone(), asked.conversation.clone());
+        blocking(move || {
+            let Some(store) = Store::open_if_there(&deployments.locations)? else { return Ok(None) };
+            let Some(deployment) = store.active()?.map(|kept| kept.deployment) else { return Ok(None) };
+            if deployment.state.stage().is_none() {
+                return Ok(None);
+            }
+            let weight = deployments.weight(Some(&deployment))?;
+            let before = conversation.map_or(Ok(None), |id| store.conversation(&id))?;
+            Ok(Some(Trying { deployment, weight, before }))
+        })
+        .await
+    }
+
+    /// Notes a launch before it begins. Where nothing was ever tried out there is nothing to note it in.
+    pub(crate) async fn begun(&self, launch: &str, image: &StoredImage, decision: &Decision) {
+        let (deployments, launch) = (self.clone(), launch.to_owned());
+        let (image, decision) = (Identity::of(image), decision.clone());
+        self.noted(move || {
+            let Some(mut store) = Store::open_if_there(&deployments.locations)? else { return Ok(()) };
+            store.launch(&NewLaunch { id: &launch, image: &image, decision: &decision, at: Utc::now() })
+        })
+        .await;
+    }
+
+    /// Notes how long a launch took until it was ready.
+    pub(crate) async fn ready(&self, launch: &str, after: Duration) {
+        let (deployments, launch) = (self.clone(), launch.to_owned());
+        self.noted(move || {
+            let Some(mut store) = Store::open_if_there(&deployments.locations)? else { return Ok(()) };
+            store.ready(&launch, after.as_secs_f64())
+        })
+        .await;
+    }
+
+    /// Notes what a launch came to. A deployment that it changed is returned.
+    pub(crate) async fn ended(&self, launch: &str, outcome: Outcome) -> Option<Deployment> {
+        let (deployments, launch) = (self.clone(), launch.to_owned());
+        let ended = Ended { outcome, seconds: None };
+        let done = blocking(move || deployments.end(&launch, ended, Utc::now())).await;
+        done.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a launch came to could not be written down");
+            None
+        })
+    }
+
+    /// Notes on which image conversations were had.
+    pub(crate) async fn conversed(&self, launch: &str, names: &[String]) {
+        let ids: Vec<_> = names.iter().filter_map(|name| conversation_of(name)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let (deployments, launch) = (self.clone(), launch.to_owned());
+        self.noted(move || {
+            let Some(mut store) = Store::open_if_there(&deployments.locations)? else { return Ok(()) };
+            store.conversations(&ids, &launch, Utc::now())
+        })
+        .await;
+    }
+
+    /// What cannot be written down of a launch does not stop it.
+    async fn noted(&self, work: impl FnOnce() -> Result<()> + Send + 'static) {
+        if let Err(error) = blocking(work).await {
+            tracing::warn!(%error, "a launch could not be written down for the deployment");
+        }
+    }
+
+    /// Whether a launch of the candidate that failed with this code is made again on stable.
+    pub(crate) fn falls_back(decision: &Decision, code: Code) -> bool {
+        let is_the_images = Outcome::of_failed_launch(code).counts() == super::Counts::Error;
+        decision.side == Side::Canary && decision.why != Why::Forced && is_the_images
+    }
+
+    /// Refuses settings that no deployment could go by.
+    ///
+    /// # Errors
+    /// As [`Policy::of`].
+    pub fn check_settings(&self) -> Result<()> {
+        Policy::of(&self.settings).map(drop)
+    }
+}
+
+/// The conversation that a file of Claude Code's has.
+fn conversation_of(name: &str) -> Option<String> {
+    let (folder, file) = name.rsplit_once('/')?;
+    let id = file.strip_suffix(".jsonl")?;
+    (folder.split('/').any(|part| part == "projects") && uuid::Uuid::parse_str(id).is_ok())
+        .then(|| id.to_owned())
+}
+
+/// The conversation that Claude Code's arguments go on with.
+pub(crate) fn resumed(arguments: &[String]) -> Option<String> {
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let id = match word.as_str() {
+            "--resume" | "-r" => words.next().map(String::as_str),
+            other => other.strip_prefix("--resume="),
+        };
+        if let Some(id) = id.filter(|id| uuid::Uuid::parse_str(id).is_ok()) {
+            return Some(id.to_owned());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conversation_that_is_gone_on_with_is_found_among_the_arguments() {
+        let id = "0199d0a5-7c1e-7000-8000-000000000001";
+        let found =
+            |words: &[&str]| resumed(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(found(&["-p", "x", "--resume", id]).as_deref(), Some(id));
+        assert_eq!(found(&["-r", id]).as_deref(), Some(id));
+        assert_eq!(found(&[&format!("--resume={id}")]).as_deref(), Some(id));
+        assert_eq!(found(&["--resume"]), None);
+        assert_eq!(found(&["--resume", "what I said"]), None);
+        assert_eq!(found(&["-p", id]), None);
+    }
+
+    #[test]
+    fn conversations_are_known_by_their_files() {
+        let id = "0199d0a5-7c1e-7000-8000-000000000001";
+        assert_eq!(conversation_of(&format!(".claude/projects/-p/{id}.jsonl")).as_deref(), Some(id));
+        for other in [".claude/history.jsonl", ".claude/projects/-p/agent-1.jsonl", ".claude/settings.json"] {
+            assert_eq!(conversation_of(other), None, "{other}");
+        }
+    }
+}
