@@ -4,8 +4,10 @@
 //! One process of a home does it, the app or `drydock daemon`; another one waits for that to end.
 
 mod alerts;
+mod deploy;
 mod guard;
 mod plan;
+mod power;
 mod run;
 mod ship;
 mod watch;
