@@ -60,6 +60,8 @@ fn a_good_candidate_goes_from_a_tenth_to_all_launches_while_a_session_keeps_its_
             .map(|all| all.iter().filter(|tag| tag.as_str().unwrap().contains(WELL)).count()),
         Some(0)
     );
+    // One for each.
+    trial.rig.api.release();
     trial.rig.api.release();
     newer.done().ok();
     older.done().ok();

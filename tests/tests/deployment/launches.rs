@@ -62,6 +62,13 @@ fn the_end_that_the_user_makes_is_no_error() {
     }
 
     assert_eq!(trial.state(), "stage");
-    let launches = trial.launches();
-    assert!(launches.iter().all(|(.., outcome)| outcome == "user-cancel"), "{launches:?}");
+    let status = trial.status();
+    assert_eq!((&status["versions"][0]["errors"], &status["versions"][0]["running"]), (&0.into(), &0.into()));
+    // With `drydock stop` it is no good launch either: the user did not wait for its end.
+    let mut running = trial.rig.run(trial.project.path()).claude(["-p", "hello [[hold]]"]).start();
+    let session = running.session();
+    trial.rig.api.wait_for_hold();
+    trial.drydock(&["stop", &session]).done();
+    running.done();
+    assert_eq!(trial.launches()[0].2, "user-cancel");
 }

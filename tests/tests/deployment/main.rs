@@ -7,6 +7,7 @@
     reason = "a step that fails is the test failing"
 )]
 
+mod alone;
 mod bad;
 mod good;
 mod launches;

@@ -2,9 +2,9 @@
 //! comes next goes on from the state.
 
 use super::{
-    Again, Deployment, DeploymentId, Deployments, Identity, Proof, SmokeReport, State,
+    Abort, Again, Deployment, DeploymentId, Deployments, Identity, Proof, SmokeReport, State,
     deployments::{blocking, nothing},
-    machine::{Abort, Event},
+    machine::Event,
     run_smoke_tests,
     store::{Kept, Store},
 };

@@ -11,7 +11,7 @@ use super::{
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// With fewer launches, stable is nothing to compare with, and the plain bounds say nothing.
 const LEAST_STABLE: u32 = 3;
@@ -135,7 +135,7 @@ fn sequential(facts: &Facts<'_>, evidence: &Evidence) -> Option<Trigger> {
     } else if has_too_many_errors(policy, faults, launches, evidence) {
         Some(Trigger::Errors { faults, launches })
     } else if is_too_slow(slow, timed, evidence) {
-        Some(Trigger::Slow { slow, timed, limit: policy.max_seconds, p95: candidate.p95 })
+        Some(slow_launches(policy, candidate))
     } else {
         None
     }
@@ -143,13 +143,26 @@ fn sequential(facts: &Facts<'_>, evidence: &Evidence) -> Option<Trigger> {
 
 /// The bounds of the specification, word for word.
 fn plain(policy: &Policy, candidate: &Tally) -> Option<Trigger> {
-    let Tally { launches, faults, slow, timed, p95, .. } = *candidate;
+    let Tally { launches, faults, timed, p95, .. } = *candidate;
     if launches >= LEAST_STRICT && candidate.error_rate().is_some_and(|rate| rate > policy.max_error_rate) {
         Some(Trigger::Errors { faults, launches })
     } else if timed >= LEAST_STRICT && p95.is_some_and(|p95| p95 > policy.max_seconds) {
-        Some(Trigger::Slow { slow, timed, limit: policy.max_seconds, p95 })
+        Some(slow_launches(policy, candidate))
     } else {
         None
+    }
+}
+
+fn slow_launches(policy: &Policy, candidate: &Tally) -> Trigger {
+    let milliseconds = |seconds: f64| {
+        u64::try_from(Duration::try_from_secs_f64(seconds).unwrap_or_default().as_millis())
+            .unwrap_or(u64::MAX)
+    };
+    Trigger::Slow {
+        slow: candidate.slow,
+        timed: candidate.timed,
+        limit_ms: milliseconds(policy.max_seconds),
+        p95_ms: candidate.p95.map(milliseconds),
     }
 }
 

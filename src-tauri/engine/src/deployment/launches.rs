@@ -1,8 +1,9 @@
 //! What a launch asks, and what it tells: which image it gets, when it was ready, and what it came to.
 
 use super::{
-    Decision, Deployment, Deployments, Identity, Outcome, Policy, Routing, Side, Weight, Why, Wish,
+    Decision, Deployment, Deployments, Identity, Outcome, Policy, Routing, Side, State, Weight, Why, Wish,
     deployments::blocking,
+    probe::{self, Idle},
     store::{Ended, NewLaunch, Store},
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     image::{self, StoredImage},
     settings::Settings,
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 /// What a launch is to be decided by.
@@ -38,6 +39,22 @@ impl Chosen {
     /// Whether it is the candidate.
     pub(crate) fn is_canary(&self) -> bool {
         self.decision.as_ref().is_some_and(|decision| decision.side == Side::Canary)
+    }
+}
+
+/// What is due.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    /// Building, testing, going back.
+    pub(crate) work: bool,
+    /// The deployment whose candidate is to be launched.
+    pub(crate) probe: Option<Deployment>,
+}
+
+impl Due {
+    /// Whether nothing is.
+    pub(crate) fn is_nothing(&self) -> bool {
+        !self.work && self.probe.is_none()
     }
 }
 
@@ -104,6 +121,51 @@ impl Deployments {
         }
         let (image, settings) = self.stable(engine).await?;
         Ok(Chosen { image, settings, decision: Some(decision) })
+    }
+
+    /// The candidate, for a launch that Drydock makes itself; nothing where it is not tried any more.
+    pub(crate) async fn choose_probe(
+        &self,
+        engine: &ContainerEngine,
+        deployment: &Deployment,
+    ) -> Result<Option<Chosen>> {
+        let Some(identity) = &deployment.candidate.built else { return Ok(None) };
+        let image = image::list_images(engine).await?.into_iter().find(|one| one.id == identity.digest);
+        let decision = Decision {
+            side: Side::Canary,
+            deployment: Some(deployment.id.clone()),
+            u: None,
+            weight: self.weight(Some(deployment))?,
+            why: Why::Probe,
+        };
+        Ok(image.map(|image| Chosen {
+            image: Some(image),
+            settings: self.settings.clone(),
+            decision: Some(decision),
+        }))
+    }
+
+    /// What is due for the deployment under way, now that time has passed.
+    pub(crate) async fn due(&self, now: DateTime<Utc>) -> Result<Due> {
+        let deployments = self.clone();
+        blocking(move || {
+            let Some(kept) = deployments.look(now)? else { return Ok(Due::default()) };
+            let work = deployments.has_work();
+            let policy = Policy::of(&deployments.settings)?;
+            let store = Store::open(&deployments.locations)?;
+            let deployment = kept.deployment;
+            let State::Stage { at } = deployment.state else { return Ok(Due { work, probe: None }) };
+            let launches = store.launches(Some(&deployment.id))?;
+            let probes = launches.iter().filter(|one| one.why == Why::Probe && one.at >= at.since).count();
+            let idle = Idle {
+                launches: store.standing(&deployment, &policy)?.candidate.launches,
+                probes: u32::try_from(probes).unwrap_or(u32::MAX),
+                last: launches.first().map(|one| one.at),
+            };
+            let probe = probe::is_due(&policy, at, idle, now).then_some(deployment);
+            Ok(Due { work, probe })
+        })
+        .await
     }
 
     /// Stable, in the place of a candidate that failed at this launch.

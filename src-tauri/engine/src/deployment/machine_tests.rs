@@ -121,6 +121,48 @@ fn what_was_never_launched_is_given_up_without_a_denial() {
     }
 }
 
+#[test]
+fn every_state_is_read_back_as_it_was_written() {
+    let at = Stage { index: 1, since: at(7), launches_before: 5, proof: Proof::Due };
+    let triggers = [
+        Trigger::Errors { faults: 2, launches: 8 },
+        Trigger::InARow { times: 2, launches: 2 },
+        Trigger::Slow { slow: 3, timed: 21, limit_ms: 15_000, p95_ms: Some(16_250) },
+        Trigger::Unverified,
+        Trigger::Smoke { failed: vec!["version".into()] },
+        Trigger::User,
+    ];
+    let mut states = vec![
+        State::Building,
+        State::Smoke,
+        State::Stage { at },
+        State::Paused { pause: Pause::User, at },
+        State::Paused { pause: Pause::Inconclusive, at },
+        State::Succeeded,
+        State::Aborted { abort: Abort::User },
+        State::Aborted { abort: Abort::Build { code: Code::ImageBuild, message: "no".into() } },
+        State::Superseded,
+    ];
+    for trigger in triggers {
+        states.push(State::RollingBack { trigger: trigger.clone() });
+        states.push(State::RolledBack { trigger: trigger.clone() });
+        states.push(State::Paused { pause: Pause::Environment { trigger }, at });
+    }
+    for state in states {
+        let deployment = Deployment { state, ..begun() };
+        let text = serde_json::to_string(&deployment).unwrap();
+        assert_eq!(serde_json::from_str::<Deployment>(&text).unwrap(), deployment, "{text}");
+    }
+}
+
+#[test]
+fn reasons_are_told_with_their_numbers() {
+    let slow = |timed| Trigger::Slow { slow: 3, timed, limit_ms: 15_000, p95_ms: Some(16_250) }.to_string();
+    assert_eq!(slow(5), "3 of its 5 launches took longer than 15 s");
+    assert_eq!(slow(21), "3 of its 21 launches took longer than 15 s (P95 16.2 s)");
+    assert_eq!(Trigger::Errors { faults: 2, launches: 8 }.to_string(), "2 of its 8 launches failed (25 %)");
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let launches = 0_u32..60;
     prop_oneof![

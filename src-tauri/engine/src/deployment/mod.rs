@@ -8,6 +8,8 @@ mod advance;
 #[cfg(test)]
 mod crash;
 mod deployments;
+#[cfg(test)]
+mod exact;
 mod identity;
 mod judge;
 mod launches;
@@ -15,8 +17,12 @@ mod machine;
 mod observed;
 mod outcome;
 mod policy;
+mod probe;
+mod reason;
 mod routing;
 mod rule;
+#[cfg(test)]
+mod simulated;
 mod smoke;
 mod store;
 mod tally;
@@ -27,10 +33,11 @@ pub use deployments::Deployments;
 pub use identity::{Again, Candidate, Identity};
 pub use judge::Missing;
 pub(crate) use launches::{Asked, Chosen, resumed};
-pub use machine::{Abort, Deployment, DeploymentId, Pause, Promotion, Proof, Stage, State, Trigger};
+pub use machine::{Deployment, DeploymentId, Promotion, Proof, Stage, State};
 pub(crate) use outcome::Ending;
 pub use outcome::{Counts, FIRST_MINUTE, Outcome};
 pub use policy::{Policy, RuleKind, StagePlan};
+pub use reason::{Abort, Pause, Trigger};
 use routing::Routing;
 pub use routing::{Decision, Side, WEIGHT_VARIABLE, Weight, Why, Wish, place};
 pub use rule::{BOUNDARY, Evidence, NEAR, wilson};

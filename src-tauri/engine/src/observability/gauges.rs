@@ -3,6 +3,7 @@
 use crate::{
     alerting::{Alerts, Severity},
     backup::{BackupStatus, Backups, BeforeSync},
+    deployment::Deployments,
     paths::{Disk, Locations},
     settings::Settings,
     sync::HeldChanges,
@@ -49,6 +50,7 @@ pub(super) fn gauges(locations: &Locations, settings: &Settings, now: DateTime<U
     gauges.extend(of_disks(locations, settings));
     gauges.extend(of_shipping(locations, settings, now));
     gauges.extend(of_alerts(locations, settings));
+    gauges.extend(of_deployment(locations, settings, now));
     // Of one name together, as Prometheus wants them.
     gauges.sort_by_key(|gauge| gauge.name);
     gauges
@@ -99,6 +101,22 @@ fn of_alerts(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
             Gauge::new("alerts.firing", "1", count(firing(severity))).of("severity", severity.word())
         })
         .into()
+}
+
+/// How the version that is being tried out stands.
+fn of_deployment(locations: &Locations, settings: &Settings, now: DateTime<Utc>) -> Vec<Gauge> {
+    let Ok(status) = Deployments::of(locations, settings).track_deployment(now) else { return Vec::new() };
+    if !status.deployment.is_some_and(|deployment| deployment.state.is_active()) {
+        return Vec::new();
+    }
+    let mut gauges = vec![Gauge::new("deployment.weight", "1", status.weight.number())];
+    for version in &status.versions {
+        let mut add =
+            |name, value| gauges.push(Gauge::new(name, "1", value).of("version", version.side.word()));
+        add("deployment.launches", f64::from(version.launches));
+        add("deployment.errors", f64::from(version.errors));
+    }
+    gauges
 }
 
 /// How sending stands, where something is sent.

@@ -4,10 +4,12 @@
 //! One process of a home does it, the app or `drydock daemon`; another one waits for that to end.
 
 mod alerts;
+mod deploy;
 mod guard;
 mod holder;
 mod pause;
 mod plan;
+mod power;
 mod run;
 mod ship;
 mod watch;

@@ -134,8 +134,9 @@ impl Scheduler {
             self.job_ended.clone(),
             Arc::new(move |told| alerted(told)),
         );
+        let deploying = super::deploy::go_on(&self.locations);
         // None of them ends.
-        tokio::join!(guarding, jobs, shipping, watching);
+        tokio::join!(guarding, jobs, shipping, watching, Box::pin(deploying));
     }
 
     async fn do_jobs(&self, report: Arc<dyn Fn(JobReport) + Send + Sync>) {

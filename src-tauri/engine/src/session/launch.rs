@@ -76,11 +76,11 @@ pub enum MissingImage {
 
 /// A launch, on whichever image.
 #[derive(Clone, Copy)]
-struct On<'a> {
-    launch: &'a Launch,
-    project: &'a Project,
-    keys: &'a SecretVariables,
-    began: Instant,
+pub(super) struct On<'a> {
+    pub(super) launch: &'a Launch,
+    pub(super) project: &'a Project,
+    pub(super) keys: &'a SecretVariables,
+    pub(super) began: Instant,
 }
 
 impl Sessions {
@@ -133,7 +133,7 @@ impl Sessions {
         Deployments::of(&self.locations, &self.settings)
     }
 
-    async fn launch_on(
+    pub(super) async fn launch_on(
         &self,
         on: &On<'_>,
         id: SessionId,

@@ -16,6 +16,7 @@ mod launch;
 mod list;
 mod login;
 mod observed;
+mod probe;
 mod project;
 mod recent;
 mod record;
