@@ -32,14 +32,17 @@ pub(crate) enum Deed {
     Drill,
     /// The session image is built.
     Image,
+    /// A candidate is built and tested.
+    Candidate,
 }
 
 impl Deed {
-    /// Whether it can be stopped in the middle. A recovery cannot: it is one transaction, and takes seconds.
+    /// Whether it can be stopped in the middle. A recovery cannot: it is one transaction, and takes seconds. A
+    /// candidate is taken back instead.
     fn can_stop(self) -> bool {
         match self {
             Self::Backup | Self::Search | Self::BringBack | Self::Drill | Self::Image => true,
-            Self::Plan | Self::Recovery => false,
+            Self::Plan | Self::Recovery | Self::Candidate => false,
         }
     }
 }

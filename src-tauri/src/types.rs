@@ -2,6 +2,7 @@
 
 use crate::{
     commands::{
+        deployment::{DeployDeed, Deploying},
         names::NAMES,
         settings::{AtLogin, Setting},
     },
@@ -46,6 +47,8 @@ fn export(folder: &Path) {
         BroughtBack,
         Check,
         Decided,
+        DeployDeed,
+        Deploying,
         Doing,
         Drill,
         Error,

@@ -26,6 +26,8 @@ pub(crate) enum Page {
     Backups,
     /// What happened.
     Activity,
+    /// New images.
+    Deployment,
     /// Settings.
     Settings,
     /// The first run.
@@ -33,8 +35,16 @@ pub(crate) enum Page {
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Home, Self::Recovery, Self::Held, Self::Backups, Self::Activity, Self::Settings, Self::Setup];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Home,
+        Self::Recovery,
+        Self::Held,
+        Self::Backups,
+        Self::Activity,
+        Self::Deployment,
+        Self::Settings,
+        Self::Setup,
+    ];
 
     /// Its word in the page's address.
     pub(crate) fn word(self) -> &'static str {
@@ -44,6 +54,7 @@ impl Page {
             Self::Held => "held",
             Self::Backups => "backups",
             Self::Activity => "activity",
+            Self::Deployment => "deployment",
             Self::Settings => "settings",
             Self::Setup => "setup",
         }
@@ -59,10 +70,8 @@ impl From<alerting::Page> for Page {
             alerting::Page::Activity => Self::Activity,
             alerting::Page::Settings => Self::Settings,
             // The overview has the sessions; the others have no page yet.
-            alerting::Page::Home
-            | alerting::Page::Sessions
-            | alerting::Page::Deployment
-            | alerting::Page::Configuration => Self::Home,
+            alerting::Page::Home | alerting::Page::Sessions | alerting::Page::Configuration => Self::Home,
+            alerting::Page::Deployment => Self::Deployment,
         }
     }
 }

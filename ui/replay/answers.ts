@@ -2,6 +2,7 @@
 import type { BackupReport } from "../src/generated/BackupReport";
 import type { Check } from "../src/generated/Check";
 import type { CopyStatus } from "../src/generated/CopyStatus";
+import type { Deploying } from "../src/generated/Deploying";
 import type { EventLine } from "../src/generated/EventLine";
 import type { Held } from "../src/generated/Held";
 import type { Hit } from "../src/generated/Hit";
@@ -191,8 +192,15 @@ export const scenes: Record<string, Record<string, unknown>> = {
   },
 };
 scenes["damaged"] = { ...scenes["well"], overview: damaged, plan_recovery: plan, recover: report, recoveries: [{ plan, begun: ago(5000), standing: "done", report, error: null }], undo_recovery: { back: [`${HOME}/.claude.json`], stay: [] }, held_changes: held, held_diff: diff, approve_held: { held: { ...held[0], state: "approved", at: ago(0) }, written: [".claude/settings.json"] } };
+scenes["damaged"]["deployment"] = {
+  claude_version: "2.1.340", state: "stage", since: ago(95), why: null, stages: [0.1, 0.5, 1], stage: 1, missing: ["11 of 15 launches"], evidence: 0.35,
+  versions: [
+    { stable: false, claude_version: "2.1.340", launches: 11, errors: 1, running: 1, interval: [0.016, 0.377], median: 1.4, p95: 3.1 },
+    { stable: true, claude_version: "2.1.330", launches: 34, errors: 0, running: 0, interval: [0, 0.102], median: 1.3, p95: 2.2 },
+  ],
+} satisfies Deploying;
 scenes["nothing"] = {
-  ...scenes["well"], snapshots: [], events: [], spans: [], metrics: { ...metrics, series: [] }, held_changes: [],
+  ...scenes["well"], deployment: null, snapshots: [], events: [], spans: [], metrics: { ...metrics, series: [] }, held_changes: [],
   overview: { ...well, state: "offline", sessions: [], projects: [], scheduler: null, needs: [{ is: "engine-missing" }, { is: "login-undecided" }, { is: "no-backup" }], promised: { ...well.promised, back_measured: null },
     backups: { ...well.backups, copies: (["local", "external", "cloud"] as const).map((name) => copy(name, { set_up: false, newest: null, as_of: null, verified: null, drill: null, bytes: 0, files: 0 })) } },
 };

@@ -8,7 +8,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 import { build, preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-const PAGES = ["home", "recovery", "held", "backups", "activity", "settings", "setup"];
+const PAGES = ["home", "recovery", "held", "backups", "activity", "deployment", "settings", "setup"];
 const SCENES = ["damaged", "nothing"];
 
 let folder: string;

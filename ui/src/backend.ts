@@ -9,6 +9,8 @@ import type { Check } from "./generated/Check";
 import type { CopyName } from "./generated/CopyName";
 import type { Decided } from "./generated/Decided";
 import type { Deed } from "./generated/Deed";
+import type { DeployDeed } from "./generated/DeployDeed";
+import type { Deploying } from "./generated/Deploying";
 import type { Doing } from "./generated/Doing";
 import type { Drill } from "./generated/Drill";
 import type { EngineError } from "./generated/EngineError";
@@ -55,6 +57,10 @@ export const backend = {
   approve: (id: string) => call<Decided>("approve_held", { id }),
   reject: (id: string) => call<Decided>("reject_held", { id }),
   undoHeld: (id: string) => call<Decided>("undo_held", { id }),
+
+  deployment: () => call<Deploying | null>("deployment"),
+  tryNewest: () => call<Deploying | null>("try_newest"),
+  steerDeployment: (deed: DeployDeed) => call<Deploying | null>("steer_deployment", { deed }),
 
   backUp: () => call<BackupReport>("back_up_now"),
   saveSheet: () => call<string | null>("save_sheet"),

@@ -15,7 +15,7 @@ interface Desk {
   now: Date;
 }
 
-const PAGES: Page[] = ["home", "recovery", "held", "backups", "activity", "settings", "setup"];
+const PAGES: Page[] = ["home", "recovery", "held", "backups", "activity", "deployment", "settings", "setup"];
 /** Relative times need not be truer than this. */
 const TICK_MS = 20_000;
 

@@ -12,6 +12,7 @@ pub(crate) const NAMES: &[&str] = &[
     "choose_project",
     "close_popover",
     "confirm_sheet",
+    "deployment",
     "doings",
     "errors",
     "events",
@@ -39,8 +40,10 @@ pub(crate) const NAMES: &[&str] = &[
     "settings",
     "snapshots",
     "spans",
+    "steer_deployment",
     "stop_doing",
     "stop_session",
+    "try_newest",
     "undo_held",
     "undo_recovery",
 ];

@@ -85,6 +85,7 @@ pub(super) fn of(overview: &Overview, words: &Words, now: DateTime<Utc>) -> Vec<
     lines.push(open(words, "menu.dashboard", Page::Home));
     lines.push(open(words, "menu.backups", Page::Backups));
     lines.push(open(words, "menu.activity", Page::Activity));
+    lines.push(open(words, "menu.deployment", Page::Deployment));
     lines.push(open(words, "menu.settings", Page::Settings));
     lines.push(Line::Separator);
     lines.push(Line::Act(quit(overview, words), Act::Quit));

@@ -20,6 +20,12 @@ impl Weight {
     /// Every launch.
     pub const ALL: Self = Self(1.0);
 
+    /// As a number from 0 to 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        self.0
+    }
+
     /// Reads a plain decimal number from 0 to 1: no sign, no exponent, no percent, no comma, no spaces.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
