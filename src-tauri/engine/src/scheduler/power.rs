@@ -35,7 +35,8 @@ pub(super) fn is_on_mains() -> bool {
     true
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use std::{fs, path::Path};
