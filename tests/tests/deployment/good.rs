@@ -52,14 +52,6 @@ fn a_good_candidate_goes_from_a_tenth_to_all_launches_while_a_session_keeps_its_
     let now = trial.rig.engine.container(&newer.session()).image;
     assert_ne!(now, image);
     assert_eq!(trial.rig.engine.container(&session).image, image);
-    // What sessions use and what may be gone back to stays.
-    let kept = trial.drydock(&["image", "gc", "--json"]).done().ok().json();
-    assert_eq!(
-        kept["removed"]
-            .as_array()
-            .map(|all| all.iter().filter(|tag| tag.as_str().unwrap().contains(WELL)).count()),
-        Some(0)
-    );
     // One for each.
     trial.rig.api.release();
     trial.rig.api.release();

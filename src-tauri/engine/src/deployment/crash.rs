@@ -218,6 +218,34 @@ fn what_was_decided_by_an_older_state_changes_nothing() {
 }
 
 #[test]
+fn images_that_are_tried_used_or_gone_back_to_are_needed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let locations = locations(scratch.path());
+    let dir = tempfile::tempdir().unwrap();
+    let settings = crate::settings::Settings::load(&dir.path().join("none")).unwrap();
+    let deployments = super::Deployments::of(&locations, &settings);
+    assert_eq!(deployments.needed_images().unwrap(), Vec::<String>::new());
+    let policy = policy();
+    let with = With { policy: &policy, asked: "2.1.330", now: now() };
+    let candidate = Candidate { claude_version: "2.1.400".into(), built: None, again: Again::No };
+    let deployment = Deployment::begin(candidate, identity("stable"), &policy, now());
+    let mut store = Store::open(&locations).unwrap();
+    store.begin(&deployment, with).unwrap();
+    store.happen(&deployment.id, None, &Event::Built(identity("new")), with).unwrap();
+    let needed = || BTreeSet::from_iter(deployments.needed_images().unwrap());
+    let both = BTreeSet::from(["sha256:new".to_owned(), "sha256:stable".to_owned()]);
+    assert_eq!(needed(), both);
+    store.happen(&deployment.id, None, &Event::SmokePassed, with).unwrap();
+    let full = Event::Promote { promotion: super::Promotion::Full, launches: 0 };
+    store.happen(&deployment.id, None, &full, with).unwrap();
+    assert_eq!(needed(), both, "what sessions use now, and the way back");
+    // What was taken back is nothing that anybody needs.
+    store.happen(&deployment.id, None, &Event::RollBack, with).unwrap();
+    store.happen(&deployment.id, None, &Event::Restored, with).unwrap();
+    assert!(needed().contains("sha256:stable"));
+}
+
+#[test]
 fn an_outcome_counts_once() {
     let scratch = tempfile::tempdir().unwrap();
     let policy = policy();

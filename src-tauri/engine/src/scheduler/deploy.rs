@@ -36,12 +36,12 @@ async fn once(locations: &Locations) -> Result<()> {
     }
     let engine = ContainerEngine::find(locations, &settings).await?;
     if due.work {
-        deployments.go_on(&engine, Others::Leave, &ProgressSink::none()).await?;
+        Box::pin(deployments.go_on(&engine, Others::Leave, &ProgressSink::none())).await?;
     }
     let Some(probed) = due.probe.filter(|_| settings.deployment_probes()) else { return Ok(()) };
     if tokio::task::spawn_blocking(is_on_mains).await.unwrap_or(false) {
         let sessions = Sessions { locations: locations.clone(), settings, engine };
-        sessions.probe(&probed).await?;
+        Box::pin(sessions.probe(&probed)).await?;
     }
     Ok(())
 }

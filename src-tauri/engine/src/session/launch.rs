@@ -115,12 +115,12 @@ impl Sessions {
         let chosen = deployments.choose(&self.engine, id.as_str(), &asked).await?;
         let tried = chosen.decision.clone();
         let on = On { launch: &launch, project: &project, keys: &keys, began };
-        match (self.launch_on(&on, id, chosen, progress).await, tried) {
+        match (Box::pin(self.launch_on(&on, id, chosen, progress)).await, tried) {
             // Nobody waits for a candidate that does not start.
             (Err(failed), Some(tried)) if Deployments::falls_back(&tried, failed.code()) => {
                 let on = On { began: Instant::now(), ..on };
                 let chosen = deployments.fall_back(&self.engine, &tried).await?;
-                let mut attached = self.launch_on(&on, new_id(), chosen, progress).await?;
+                let mut attached = Box::pin(self.launch_on(&on, new_id(), chosen, progress)).await?;
                 attached.fell_back = Some(failed);
                 Ok(attached)
             }

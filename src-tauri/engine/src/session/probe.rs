@@ -61,16 +61,17 @@ impl Sessions {
         let began = Instant::now();
         let chosen = Chosen { decision: None, ..chosen };
         let on = On { launch: &launch, project: &project, keys: &launch.variables, began };
-        let outcome = match tokio::time::timeout(LIMIT, apart.try_out(&on, id.clone(), chosen)).await {
-            Ok(Ok((outcome, ready))) => {
-                if let Some(ready) = ready {
-                    deployments.ready(id.as_str(), ready).await;
+        let outcome =
+            match tokio::time::timeout(LIMIT, Box::pin(apart.try_out(&on, id.clone(), chosen))).await {
+                Ok(Ok((outcome, ready))) => {
+                    if let Some(ready) = ready {
+                        deployments.ready(id.as_str(), ready).await;
+                    }
+                    outcome
                 }
-                outcome
-            }
-            Ok(Err(error)) => Outcome::of_failed_launch(error.code()),
-            Err(_) => Outcome::Unknown,
-        };
+                Ok(Err(error)) => Outcome::of_failed_launch(error.code()),
+                Err(_) => Outcome::Unknown,
+            };
         deployments.ended(id.as_str(), outcome).await;
         // Whatever is left of it holds nothing of anybody's.
         apart.remove_parts(&id).await?;
@@ -83,7 +84,12 @@ impl Sessions {
         locations.sync_lock = locations.home.join("sync.lock");
         locations.cache_dir.clone_from(&self.locations.cache_dir);
         let mut settings = self.settings.clone();
-        for (key, value) in [("login.mode", "api-key"), ("backup.local.path", "~/.claude-backups")] {
+        for (key, value) in [
+            ("login.mode", "api-key"),
+            ("backup.local.path", "~/.claude-backups"),
+            // The cache may be below a folder that the image keeps to itself, such as root's home.
+            ("session.paths", "mapped"),
+        ] {
             settings.use_for_now(key, value)?;
         }
         Ok(Self { locations, settings, engine: self.engine.clone() })
@@ -96,7 +102,7 @@ impl Sessions {
         chosen: Chosen,
     ) -> Result<(Outcome, Option<Duration>)> {
         let version = chosen.image.as_ref().map(|image| image.version.claude_version.clone());
-        let mut attached = self.launch_on(on, id.clone(), chosen, &ProgressSink::none()).await?;
+        let mut attached = Box::pin(self.launch_on(on, id.clone(), chosen, &ProgressSink::none())).await?;
         let (mut said, mut ready) = (String::new(), None);
         while let Some(output) = attached.output.next().await {
             ready.get_or_insert_with(|| on.began.elapsed());
