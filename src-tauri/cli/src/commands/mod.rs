@@ -5,6 +5,7 @@ mod alerts;
 mod backup;
 mod credentials;
 mod daemon;
+mod gitops;
 mod held;
 mod image;
 mod metrics;
@@ -53,6 +54,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Traces(wanted) => observed::traces(context, &wanted),
         Command::Errors(wanted) => observed::errors(context, &wanted),
         Command::Shipping(wanted) => shipping::shipping(context, wanted).await,
+        Command::Gitops(wanted) => gitops::gitops(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Validate { fix } => {
             validate::validate(context, if fix { validate::Mend::Yes } else { validate::Mend::No }).await
