@@ -176,6 +176,18 @@ fn two_at_the_same_time_make_one_key() {
 }
 
 #[test]
+fn of_changes_at_the_same_time_none_is_lost() {
+    let team = Team::new();
+    team.write("secrets.yaml", PLAIN);
+    team.encrypt_by_drydock("secrets.yaml").ok();
+    let set = |at| team.drydock(&["set", "secrets.yaml", &format!("key{at}")]).input("FAKE").start();
+    let running: Vec<_> = (0..8).map(set).collect();
+    running.into_iter().for_each(|running| drop(running.done().ok()));
+    let read = team.sops_reads("secrets.yaml");
+    assert_eq!(read.as_object().unwrap().len(), 10, "{read}");
+}
+
+#[test]
 fn no_secret_is_in_an_argument_a_file_or_a_log() {
     let keyring = SecretService::start();
     let (home, folder) = (Home::new(), tempfile::TempDir::new().unwrap());

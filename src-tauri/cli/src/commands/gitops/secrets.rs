@@ -125,12 +125,20 @@ fn print(text: &Sensitive<String>) -> Result<ExitCode> {
 /// A secret as it is: from a terminal one line that is not shown; from a pipe everything, but for the line break at the
 /// end of a single line, which `echo` adds. A private key keeps its own.
 fn read(what: &str) -> Result<Sensitive<String>> {
-    let cannot = |cause: io::Error| Error::new(Code::Usage, format!("{what} could not be read")).why(cause);
+    let cannot = |cause: io::Error| {
+        let error = Error::new(Code::Usage, format!("{what} could not be read")).why(cause);
+        error.remedy("run the command again")
+    };
     if io::stdin().is_terminal() {
         return terminal::unseen(&format!("{what} (it is not shown): ")).map(Sensitive::new).map_err(cannot);
     }
     let mut bytes = Vec::new();
-    io::stdin().lock().take(LARGEST).read_to_end(&mut bytes).map_err(cannot)?;
+    io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::new(Code::Usage, format!("{what} is larger than a secret can be"))
+            .why(format!("at most {LARGEST} bytes are taken"))
+            .remedy("keep large files elsewhere, and their key here"));
+    }
     let mut text = String::from_utf8(bytes).map_err(|_| {
         Error::new(Code::Usage, format!("{what} is no text in UTF-8")).remedy("encode it, as by base64")
     })?;

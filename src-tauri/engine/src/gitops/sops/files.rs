@@ -19,8 +19,8 @@ use drydock_inside::{Staged, disk};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    fs,
-    os::unix::fs::PermissionsExt,
+    fs::{self, File},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -65,6 +65,7 @@ pub struct SecretFiles {
 pub fn encrypt_secrets(locations: &Locations, file: &Path, now: DateTime<Utc>) -> Result<Encrypted> {
     let files = SecretFiles::of(locations);
     let file = found(file)?;
+    let _alone = alone(&file)?;
     let identity = Identity::load_or_make(locations)?;
     let rule = files.rule(&file, &identity)?;
     let text = read(&file)?;
@@ -115,6 +116,7 @@ impl SecretFiles {
         now: DateTime<Utc>,
     ) -> Result<Encrypted> {
         let file = found(file)?;
+        let _alone = alone(&file)?;
         let (text, recipients) =
             self.with(&file, |opened| Ok((opened.set(key, value, now)?, opened.recipients())))?;
         replace(&file, &text)?;
@@ -127,6 +129,7 @@ impl SecretFiles {
     /// As [`open`] and [`Opened::rewrapped`].
     pub fn rewrap(&self, file: &Path) -> Result<Encrypted> {
         let file = found(file)?;
+        let _alone = alone(&file)?;
         let rule = self.rule(&file, &self.identity()?)?;
         let text = self.with(&file, |opened| opened.rewrapped(&rule.recipients))?;
         let done = match text {
@@ -183,6 +186,20 @@ fn names(recipients: &[Recipient]) -> Vec<String> {
 /// The file itself, where a link leads to it.
 fn found(file: &Path) -> Result<PathBuf> {
     fs::canonicalize(file).context("find", file)
+}
+
+/// Keeps other processes of Drydock's from changing the file meanwhile. A lock is on what has the name when it is taken,
+/// and each change puts another file there: whoever waited looks again.
+fn alone(file: &Path) -> Result<File> {
+    loop {
+        let lock = File::open(file).context("open", file)?;
+        lock.lock().context("lock", file)?;
+        let (locked, named) =
+            (lock.metadata().context("look at", file)?, fs::metadata(file).context("find", file)?);
+        if (locked.dev(), locked.ino()) == (named.dev(), named.ino()) {
+            return Ok(lock);
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<Zeroizing<String>> {

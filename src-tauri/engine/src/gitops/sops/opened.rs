@@ -143,7 +143,7 @@ impl Opened<'_> {
     /// The values as one JSON document.
     #[must_use]
     pub fn json(&self) -> Zeroizing<String> {
-        let mut out = Zeroizing::new(String::new());
+        let mut out = Zeroizing::new(String::with_capacity(self.source.text.len()));
         let mut values = self.values.iter();
         json_map(&self.tree.root, &mut values, &mut out, Skip::Metadata);
         out
@@ -204,7 +204,7 @@ fn json<'v>(node: &Node, values: &mut impl Iterator<Item = &'v Value>, out: &mut
         }
         Node::Scalar(_) => match values.next() {
             None | Some(Value::Null) => out.push_str("null"),
-            Some(Value::Text(text)) => out.push_str(&emit::quoted(text)),
+            Some(Value::Text(text)) => out.push_str(&Zeroizing::new(emit::quoted(text))),
             Some(Value::Time(moment)) => out.push_str(&emit::quoted(moment)),
             // JSON has no such numbers.
             Some(Value::Float(number)) if !number.is_finite() => {

@@ -64,6 +64,21 @@ impl Rules {
         Ok(Self { rules: rules.collect::<Result<_>>()? })
     }
 
+    /// The text of rules for a new repository, for this computer's key and, where the user has one, for a key that they
+    /// keep elsewhere.
+    #[must_use]
+    pub fn first(recipients: &[Recipient]) -> String {
+        let mut text = String::from(
+            "# For whom secrets are encrypted: this computer's key, and keys that you keep elsewhere.\n\
+             # After a change here: drydock gitops encrypt --rewrap FILE\n\
+             creation_rules:\n  - path_regex: ^secrets/.*\\.enc\\.yaml$\n    age:\n",
+        );
+        for recipient in recipients {
+            text.push_str(&format!("      - {recipient}\n"));
+        }
+        text
+    }
+
     /// The rule for a file, by its path from the folder of the rules: the first that matches.
     ///
     /// # Errors

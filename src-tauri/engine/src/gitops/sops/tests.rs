@@ -43,7 +43,7 @@ fn encrypted(text: &str, identity: &Identity) -> String {
     encrypt(source(text), &rule(&[identity]), now()).unwrap()
 }
 
-fn secrets(text: &str, identity: &Identity) -> BTreeMap<String, String> {
+fn secrets_of(text: &str, identity: &Identity) -> BTreeMap<String, String> {
     let opened = open(source(text), identity).unwrap();
     let secrets = opened.secrets().unwrap();
     secrets.into_iter().map(|(name, value)| (name, value.reveal().clone())).collect()
@@ -77,7 +77,7 @@ fn a_file_comes_back_as_it_was_and_its_keys_stay_readable() {
     {
         assert!(text.contains(readable), "{readable}: {text}");
     }
-    let secrets = secrets(&text, &identity);
+    let secrets = secrets_of(&text, &identity);
     assert_eq!(secrets["slack.webhook"], "hooks.slack.example");
     assert_eq!(secrets["slack.key"], "first line\nsecond line\n");
     assert_eq!(secrets["hosts.1"], "beta");
@@ -91,6 +91,37 @@ fn a_file_comes_back_as_it_was_and_its_keys_stay_readable() {
     assert_eq!(values(&encrypted(&plain, &identity)), values(&text));
 }
 
+/// Written by sops 3.11.0 for a key that was made for this file and opens nothing else.
+const OF_SOPS: &str = include_str!("sops_3_11.yaml");
+const ITS_KEY: &str = "AGE-SECRET-KEY-1P4FZ7FM8PCTEURNRKJCJJQN5A9GHJWKMXFM0HN4K0MADDWY2KYMQD43LS5";
+
+#[test]
+fn a_file_of_sops_opens_with_every_kind_of_value_and_its_comments() {
+    let identity = Identity::read(ITS_KEY).unwrap();
+    let opened = open(source(OF_SOPS), &identity).unwrap();
+    let json = r#"{"text":"ünïcödé ☃","block":"one\n  two\n","empty":"","nothing":null,"whole":-12,"hex":255,"float":1.5,
+"large":1000000000000000000000,"yes":true,"no":false,"day":"2001-12-14T00:00:00Z","moment":"2001-12-14T21:59:43.1-05:00",
+"list":["a",{"b":"c","d:e":"f"},[]],"open_unencrypted":{"number":15,"text":"seen"}}"#;
+    assert_eq!(*opened.json(), json.replace(",\n", ","));
+    let secrets = opened.secrets().unwrap();
+    assert_eq!(secrets["list.0"].reveal(), "a");
+    assert_eq!(secrets["list.1.d:e"].reveal(), "f");
+    assert_eq!(secrets["whole"].reveal(), "-12");
+    let text = opened.text();
+    for line in [
+        "# FAKE note\n",
+        "    # FAKE note in a list\n",
+        "day: 2001-12-14T00:00:00Z\n",
+        "large: 1000000000000000000000.0\n",
+    ] {
+        assert!(text.contains(line), "{line}: {}", *text);
+    }
+    let changed = set(OF_SOPS, &identity, "list.0", "b").unwrap();
+    assert_eq!(secrets_of(&changed, &identity)["list.0"], "b");
+    let kept = |line: &&str| !changed.lines().any(|other| other == *line);
+    assert_eq!(OF_SOPS.lines().filter(kept).count(), 3, "{changed}");
+}
+
 #[test]
 fn one_changed_value_leaves_every_other_line_as_it_is() {
     let identity = Identity::generate();
@@ -102,7 +133,7 @@ fn one_changed_value_leaves_every_other_line_as_it_is() {
         .for_each(|(line, _)| changed.push(line.trim().split(':').next().unwrap()));
     assert_eq!(changed, ["webhook", "lastmodified", "mac"]);
     assert_eq!(before.lines().count(), after.lines().count());
-    assert_eq!(secrets(&after, &identity)["slack.webhook"], "another");
+    assert_eq!(secrets_of(&after, &identity)["slack.webhook"], "another");
 }
 
 #[test]
@@ -114,7 +145,7 @@ fn a_value_is_added_where_its_parent_is() {
     let after = set(&after, &identity, "hosts.0", "gamma").unwrap();
     let after = set(&after, &identity, "empty", "no more").unwrap();
     let after = set(&after, &identity, "note_unencrypted", "true").unwrap();
-    let found = secrets(&after, &identity);
+    let found = secrets_of(&after, &identity);
     for (name, value) in [
         ("slack.channel", "general"),
         ("top", "level"),
@@ -257,7 +288,7 @@ fn each_way_of_being_wrong_has_its_own_code() {
 fn cut_anywhere_a_file_never_opens_with_less_in_it() {
     let identity = Identity::generate();
     let good = encrypted(PLAIN, &identity);
-    let whole = secrets(&good, &identity);
+    let whole = secrets_of(&good, &identity);
     for at in (0..good.len()).filter(|at| good.is_char_boundary(*at)) {
         if let Ok(opened) = open(source(&good[..at]), &identity) {
             assert_eq!(opened.secrets().unwrap().len(), whole.len(), "cut at {at}");
@@ -272,7 +303,7 @@ fn a_recovery_recipient_opens_the_file_and_rewrapping_changes_no_value() {
     let opened = open(source(&before), &own).unwrap();
     assert!(opened.rewrapped(&[own.recipient()]).unwrap().is_none());
     let both = opened.rewrapped(&[own.recipient(), recovery.recipient()]).unwrap().unwrap();
-    assert_eq!(secrets(&both, &recovery), secrets(&before, &own));
+    assert_eq!(secrets_of(&both, &recovery), secrets_of(&before, &own));
     let values = |text: &str| text[..text.find("sops:").unwrap()].to_owned();
     assert_eq!(values(&both), values(&before));
     assert_eq!(line_of(&both, "mac:"), line_of(&before, "mac:"));
@@ -322,7 +353,7 @@ fn the_rules_say_for_whom_and_what() {
         "{encrypted}"
     );
     let noted = encrypted.replace("note: b", "note: c");
-    assert_eq!(secrets(&noted, &recovery)["note"], "c");
+    assert_eq!(secrets_of(&noted, &recovery)["note"], "c");
 }
 
 #[test]
@@ -342,6 +373,13 @@ fn rules_that_cannot_be_used_are_said_with_their_line() {
         assert_eq!(error.code(), code, "{text}: {error}");
         assert!(error.message().starts_with(&format!(".sops.yaml, line {line}:")), "{text}: {error}");
         assert!(!error.to_string().contains("FAKE"), "{error}");
+    }
+    let (own, recovery) = (Identity::generate(), Identity::generate());
+    for all in [vec![own.recipient()], vec![own.recipient(), recovery.recipient()]] {
+        let text = Rules::first(&all);
+        let rules = Rules::read(Source { name: ".sops.yaml", text: &text }).unwrap();
+        assert_eq!(rules.rule_for("secrets/mail.enc.yaml").unwrap().unwrap().recipients, all);
+        assert!(rules.wants_encrypted("secrets/mail.enc.yaml") && !rules.wants_encrypted("desired/mcp.yaml"));
     }
     let none = Rules::read(Source { name: ".sops.yaml", text: "stores: {}\n" }).unwrap();
     assert!(none.rule_for("x").unwrap().is_none());
