@@ -15,6 +15,9 @@ use std::{
 /// The file's name.
 pub const RULES_FILE: &str = ".sops.yaml";
 
+/// Files of a repository of Drydock's that are always in the open.
+const NEVER_SECRET: &[&str] = &[RULES_FILE, "README.md", "drydock.yaml"];
+
 /// Kinds of keys that a rule can name and Drydock does not have.
 const FOREIGN: &[&str] = &["kms", "pgp", "gcp_kms", "azure_keyvault", "hc_vault_transit_uri", "hc_vault"];
 
@@ -84,19 +87,22 @@ impl Rules {
     /// # Errors
     /// When the rule cannot be used.
     pub fn rule_for(&self, path: &str) -> Result<Option<Rule>> {
+        self.first_for(path).map(|(_, rule)| rule.clone()).transpose()
+    }
+
+    /// Whether the rule for a file says that it has to be encrypted: one for files of its kind. One that is for
+    /// everything, also for what nobody would encrypt, only says how.
+    #[must_use]
+    pub fn wants_encrypted(&self, path: &str) -> bool {
+        let first = self.first_for(path).and_then(|(pattern, _)| pattern.as_ref());
+        first.is_some_and(|pattern| !NEVER_SECRET.iter().any(|name| pattern.is_match(name)))
+    }
+
+    fn first_for(&self, path: &str) -> Option<&(Option<Regex>, Result<Rule>)> {
         let matches = |(pattern, _): &&(Option<Regex>, _)| {
             pattern.as_ref().is_none_or(|pattern| pattern.is_match(path))
         };
-        self.rules.iter().find(matches).map(|(_, rule)| rule.clone()).transpose()
-    }
-
-    /// Whether a rule is for this file and for files of its kind in particular, so that it has to be encrypted.
-    #[must_use]
-    pub fn wants_encrypted(&self, path: &str) -> bool {
-        let matches = |(pattern, _): &(Option<Regex>, _)| {
-            pattern.as_ref().is_some_and(|pattern| pattern.is_match(path))
-        };
-        path != RULES_FILE && self.rules.iter().any(matches)
+        self.rules.iter().find(matches)
     }
 }
 

@@ -346,6 +346,11 @@ fn the_rules_say_for_whom_and_what() {
     assert!(matches!(rest.selection, Selection::UnencryptedSuffix(_)));
     assert_eq!(rules.rule_for("secrets/cloud.yaml").unwrap_err().code(), Code::SecretsUnsupported);
     assert!(rules.wants_encrypted("secrets/mail.yaml") && !rules.wants_encrypted("README.md"));
+    for all in ["path_regex: .*", "path_regex: \\.yaml$", "age: []"] {
+        let text = format!("creation_rules:\n  - {all}\n");
+        let rules = Rules::read(Source { name: ".sops.yaml", text: &text }).unwrap();
+        assert!(!rules.wants_encrypted("desired/mcp.yaml"), "{all}");
+    }
 
     let encrypted = encrypt(source("token: a\nnote: b\n"), &rule, now()).unwrap();
     assert!(
