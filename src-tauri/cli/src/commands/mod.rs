@@ -6,6 +6,7 @@ mod backup;
 mod credentials;
 mod daemon;
 mod deploy;
+mod gitops;
 mod held;
 mod image;
 mod metrics;
@@ -57,6 +58,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Traces(wanted) => observed::traces(context, &wanted),
         Command::Errors(wanted) => observed::errors(context, &wanted),
         Command::Shipping(wanted) => shipping::shipping(context, wanted).await,
+        Command::Gitops(wanted) => gitops::gitops(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Deploy(wanted) => deploy::deploy(context, wanted).await,
         Command::Validate { fix } => {

@@ -1,12 +1,20 @@
 //! A value that cannot be printed.
 
 use std::fmt;
+use zeroize::Zeroize;
 
-/// Holds a secret. It has no `Display`, no `Serialize`, and a `Debug` that tells nothing.
+/// Holds a secret. It has no `Display`, no `Serialize`, and a `Debug` that tells nothing; when it goes, the memory
+/// that held it is overwritten.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sensitive<T>(T);
+pub struct Sensitive<T: Zeroize>(T);
 
-impl<T> Sensitive<T> {
+impl<T: Zeroize> Drop for Sensitive<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> Sensitive<T> {
     /// Takes a secret in.
     pub fn new(secret: T) -> Self {
         Self(secret)
@@ -18,7 +26,7 @@ impl<T> Sensitive<T> {
     }
 }
 
-impl<T> fmt::Debug for Sensitive<T> {
+impl<T: Zeroize> fmt::Debug for Sensitive<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(secret)")
     }
@@ -39,6 +47,6 @@ mod tests {
 
     #[test]
     fn debug_output_tells_nothing() {
-        assert_eq!(format!("{:?}", Sensitive::new("sk-ant-secret")), "(secret)");
+        assert_eq!(format!("{:?}", Sensitive::new("sk-ant-secret".to_owned())), "(secret)");
     }
 }

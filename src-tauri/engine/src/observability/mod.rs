@@ -29,6 +29,7 @@ pub use read::{
     EventLine, Filter, Follow, MetricLine, SpanLine, Wait, read_errors, read_events, read_metrics, read_spans,
 };
 pub use redact::redacted;
+pub(crate) use redact::secret_forms;
 pub(crate) use shipping::Shipper;
 pub use shipping::{
     DATADOG_SITES, Destination, Dropped, KeyState, Reason, Server, ShippingStatus, Stopped, Stream,

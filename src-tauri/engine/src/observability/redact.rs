@@ -12,7 +12,7 @@ const SHORTEST: usize = 13;
 
 // The patterns are constants: one that is wrong fails its test.
 // Sources of the forms: the documentation of Anthropic's API keys, age, Slack's tokens and webhooks, GitHub's
-// tokens, AWS's key ids, RFC 6750 (bearer tokens), RFC 7519 (JSON web tokens).
+// tokens, GitLab's, npm's, Google's, Stripe's and OpenAI's keys, AWS's key ids, RFC 6750 (bearer tokens), RFC 7519 (JSON web tokens).
 static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"sk-ant-[A-Za-z0-9_-]{8,}",
@@ -20,6 +20,8 @@ static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"|xox[a-z]-[A-Za-z0-9-]{8,}",
         r"|gh[a-z]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}",
         r"|AKIA[0-9A-Z]{16}",
+        r"|glpat-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{36}|AIza[0-9A-Za-z_-]{35}|[rs]k_live_[0-9A-Za-z]{20,}",
+        r"|sk-(?:proj-)?[A-Za-z0-9_]{32,}",
         r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
         r"|https://hooks\.slack\.com/services/[A-Za-z0-9/_-]+",
         r"|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}",
@@ -43,6 +45,11 @@ pub(super) fn may_hold_secret(json: &str, home: &str) -> bool {
         || json.contains("://")
         || matches(&SECRETS)
         || matches(&NAMED)
+}
+
+/// What in a text is a secret by its form.
+pub(crate) fn secret_forms(text: &str) -> Vec<&str> {
+    SECRETS.iter().flat_map(|pattern| pattern.find_iter(text)).map(|found| found.as_str()).collect()
 }
 
 /// The text without what looks like a secret, and with `~` for the home.
@@ -96,6 +103,11 @@ mod tests {
         "xoxb-1234567890-fakefake",
         "ghp_FAKEfakeFAKEfakeFAKE0123",
         "AKIAFAKEFAKEFAKEFAKE",
+        "glpat-FAKEfakeFAKEfakeFAKE",
+        "npm_FAKEfakeFAKEfakeFAKEfakeFAKEfake0123",
+        "AIzaFAKEfakeFAKEfakeFAKEfakeFAKEfake012",
+        "sk_live_FAKEfakeFAKEfakeFAKE",
+        "sk-proj-FAKEfakeFAKEfakeFAKEfakeFAKEfake",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmYWtlIn0.fakefakefake",
         "https://hooks.slack.com/services/T000/B000/FAKEfake",
     ];

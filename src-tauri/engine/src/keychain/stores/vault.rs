@@ -32,6 +32,8 @@ pub enum Secret {
     SmtpPassword,
     /// The key for Datadog.
     DatadogKey,
+    /// What opens the secrets of the user's repository.
+    AgeIdentity,
 }
 
 impl Secret {
@@ -46,6 +48,7 @@ impl Secret {
             Self::SlackWebhook => "slack-webhook".into(),
             Self::SmtpPassword => "smtp-password".into(),
             Self::DatadogKey => "datadog-key".into(),
+            Self::AgeIdentity => "age-identity".into(),
         }
     }
 
@@ -56,6 +59,8 @@ impl Secret {
             Self::OtherLogin(session) => format!("{session}.json"),
             // The data that it opens is on the same disk in the open.
             Self::RepositoryKey => return Some(locations.data_dir.join("backup/key.json")),
+            // As sops keeps it; what it opens is in the open where it is used, on the same disk.
+            Self::AgeIdentity => return Some(locations.data_dir.join("gitops/identity.txt")),
             _ => return None,
         };
         Some(login_dir(locations).join(name))

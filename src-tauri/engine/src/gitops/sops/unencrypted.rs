@@ -1,0 +1,28 @@
+//! What of a file is not encrypted and should be, as far as that can be told without a key.
+
+use super::{
+    cipher::is_encrypted,
+    leaf::leaves,
+    metadata::{self, Metadata},
+    opened::dialect,
+    value::Value,
+    yaml::{self, Aliases, Source},
+};
+
+/// Lines of a file that has to be encrypted: the first, if it is not at all; those of values that somebody wrote into
+/// it by hand.
+#[must_use]
+pub fn unencrypted_lines(source: Source<'_>) -> Vec<usize> {
+    let Ok(tree) = yaml::read(source, Aliases::Refused) else { return vec![1] };
+    if tree.root.get(metadata::KEY).is_none() {
+        return vec![1];
+    }
+    let Ok(metadata) = Metadata::read(&tree.root, source) else { return vec![1] };
+    let is_open = |scalar: &yaml::Scalar| {
+        let is_null = matches!(Value::of(scalar, dialect(source.name)), Ok(Value::Null));
+        !scalar.text.is_empty() && !is_null && !is_encrypted(&scalar.text)
+    };
+    let leaves = leaves(&tree.root).into_iter();
+    let open = leaves.filter(|leaf| metadata.selection.takes(&leaf.keys()) && is_open(leaf.scalar));
+    open.map(|leaf| leaf.scalar.line).collect()
+}
