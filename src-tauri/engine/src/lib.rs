@@ -30,6 +30,7 @@ mod faults;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod gitops;
 pub mod image;
 pub mod keychain;
 pub mod observability;

@@ -56,6 +56,12 @@ pub enum Kind {
     MailAddresses,
     /// Empty, or the name or address of a computer.
     Host,
+    /// Empty, or where a git repository is.
+    Repository,
+    /// The name of a branch.
+    Branch,
+    /// Empty, or the name of one folder.
+    Machine,
 }
 impl Kind {
     /// Says what is wrong with `value`, or nothing.
@@ -88,6 +94,12 @@ impl Kind {
             Self::MailAddress => super::mail::addresses(value).is_some_and(|all| all.len() <= 1),
             Self::MailAddresses => super::mail::addresses(value).is_some(),
             Self::Host => value.is_empty() || super::mail::is_host(value),
+            Self::Repository => value.is_empty() || crate::gitops::is_repository(value),
+            Self::Branch => is_branch(value),
+            Self::Machine => {
+                value.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                    && !value.starts_with('.')
+            }
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -135,8 +147,23 @@ impl Kind {
             Self::MailAddress => "empty, or an address such as me@example.org".into(),
             Self::MailAddresses => "empty, or addresses such as me@example.org, separated by commas".into(),
             Self::Host => "empty, or the name of a computer such as mail.example.org".into(),
+            Self::Repository => {
+                "empty, or a folder, or an address such as https://example.org/me/configuration.git or me@example.org:configuration.git, without a password in it".into()
+            }
+            Self::Branch => "the name of a branch such as main".into(),
+            Self::Machine => "empty, or a name of letters, digits, dots, hyphens and underscores".into(),
         }
     }
+}
+
+/// Source: `git help check-ref-format`; more is refused than git does.
+fn is_branch(text: &str) -> bool {
+    let good = |part: &str| {
+        !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock") && !part.ends_with('.')
+    };
+    text.split('/').all(good)
+        && !text.contains("..")
+        && text.chars().all(|c| c.is_alphanumeric() || "._-/+".contains(c))
 }
 
 fn is_version(text: &str) -> bool {
