@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Look at what sessions changed that waits for you, and decide
     #[command(subcommand)]
     Held(Held),
+    /// Let configuration come from a git repository, and see where this computer differs
+    #[command(subcommand)]
+    Gitops(Gitops),
     /// See and change what sessions log in with; no value is ever shown
     #[command(subcommand)]
     Credentials(Credentials),
@@ -174,6 +177,70 @@ pub(crate) enum Sync {
         /// The session; all of them if left out
         session: Option<String>,
         /// Compare every synced file's content on both sides
+        #[arg(long)]
+        verify: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gitops {
+    /// Make a repository of what this computer has; secrets become names
+    Init {
+        /// The folder, which must be empty or not there yet
+        folder: PathBuf,
+    },
+    /// Check a repository's files: what is wrong, with file and line
+    Validate {
+        /// The repository's folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Check what is staged for the next commit
+        #[arg(long)]
+        staged: bool,
+    },
+    /// Show how it stands: what is in force, what waits, what differs
+    Status,
+    /// Show what the repository says now, beside what is here; nothing is changed
+    Diff,
+    /// Bring here what the repository says, now
+    Reconcile {
+        /// Also a commit that failed before, and a history that was rewritten
+        #[arg(long)]
+        force: bool,
+    },
+    /// Show what was changed here that the repository says otherwise
+    Drift,
+    /// Make what was changed here a commit
+    Adopt {
+        /// Where, such as claude/settings.json#/model or claude/skills/
+        #[arg(required = true, value_name = "PLACE")]
+        places: Vec<String>,
+    },
+    /// Bring back what the repository says, over what was changed here
+    Revert {
+        /// Where, such as claude/settings.json#/model or claude/skills/
+        #[arg(required = true, value_name = "PLACE")]
+        places: Vec<String>,
+    },
+    /// Go back to an earlier commit, and take nothing newer until `resume`
+    Rollback {
+        /// The commit; the one before what is in force, if left out
+        commit: Option<String>,
+    },
+    /// Take new commits again
+    Resume,
+    /// Let happen what waits, since this computer would act on it
+    Approve {
+        /// What `status` names
+        #[arg(value_name = "CHANGE", required_unless_present = "all")]
+        changes: Vec<String>,
+        /// All of it
+        #[arg(long, conflicts_with = "changes")]
+        all: bool,
+    },
+    /// Show every change that came from the repository or went there
+    Audit {
+        /// Prove that the log is what was written
         #[arg(long)]
         verify: bool,
     },

@@ -5,6 +5,7 @@ mod alerts;
 mod backup;
 mod credentials;
 mod daemon;
+mod gitops;
 mod held;
 mod image;
 mod metrics;
@@ -38,6 +39,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Logs { session, follow } => sessions::logs(context, session.as_deref(), follow).await,
         Command::Sync(wanted) => sync::sync(context, wanted).await,
         Command::Held(wanted) => held::held(context, wanted).await,
+        Command::Gitops(wanted) => gitops::gitops(context, wanted).await,
         Command::Credentials(wanted) => credentials::credentials(context, wanted).await,
         Command::Backup(wanted) => backup::backup(context, wanted).await,
         Command::Restore(wanted) => restore::restore(context, wanted).await,

@@ -2,7 +2,7 @@
 
 use super::{
     Aggregate, AlertState, ChannelName, Measure, NoData, Quantity, Reading, Readings, Rule, RuleId, Seen,
-    backups, disks,
+    backups, configuration, disks,
     records::{Launch, Records, Sync},
 };
 use crate::{
@@ -121,7 +121,8 @@ impl Collector {
                         Quantity::SheetUnsaved => backups::sheet_unsaved(&backups),
                         Quantity::Held => self.held(wanted.now),
                         Quantity::LoginDays => self.login(wanted.settings, wanted.now),
-                        Quantity::Drift => Err(NoData("configuration does not come from git yet".into())),
+                        Quantity::Drift => configuration::drift(&self.locations, wanted.settings),
+                        Quantity::CommitFailed => configuration::failed(&self.locations, wanted.settings),
                         Quantity::RolledBack => Err(NoData("image versions are not tried out yet".into())),
                         Quantity::ChannelFailing => Ok(channels(wanted)),
                         Quantity::RuleRefused => Ok(refused(wanted)),

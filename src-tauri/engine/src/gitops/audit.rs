@@ -29,8 +29,6 @@ pub enum Cause {
     Adopted,
     /// The user went back to an earlier commit.
     RolledBack,
-    /// The user let it happen.
-    Approved,
 }
 
 /// Who did it.

@@ -56,6 +56,8 @@ pub struct GitopsStatus {
     pub held: BTreeMap<Place, HeldChange>,
     /// What is not as git says, and since when.
     pub drift: BTreeMap<Place, DateTime<Utc>>,
+    /// How many of these are not taken back any more, since they come back again and again.
+    pub fights: usize,
 }
 
 impl Gitops {
@@ -80,6 +82,7 @@ impl Gitops {
             held_commit: known.held_commit,
             suspended: known.suspended,
             held: known.held,
+            fights: known.drift.values().filter(|drifted| drifted.fight.is_some()).count(),
             drift: known.drift.into_iter().map(|(place, drifted)| (place, drifted.since)).collect(),
         })
     }

@@ -2,6 +2,7 @@
 
 use super::{
     git::Remote,
+    mirror::hint,
     secrets::{NoSecrets, Secrets},
     state,
 };
@@ -12,7 +13,13 @@ use crate::{
     settings::Settings,
 };
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What of a followed repository on this computer changes when somebody commits there; nothing for one elsewhere.
+pub(crate) fn repository_hint(settings: &Settings, home: &Path) -> Option<String> {
+    let remote = Remote::read(settings.gitops_repository()?, home).ok()?;
+    hint(&remote, settings.gitops_branch())
+}
 
 /// Configuration from git, for one home.
 #[derive(Debug, Clone)]

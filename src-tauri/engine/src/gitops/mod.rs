@@ -8,6 +8,7 @@
 mod adopt;
 mod apply;
 mod audit;
+mod check;
 mod choose;
 #[cfg(test)]
 mod crash;
@@ -18,11 +19,13 @@ mod fights;
 mod git;
 #[allow(clippy::module_inception, reason = "the file is named after what it holds")]
 mod gitops;
+mod init;
 mod mirror;
 mod node;
 mod observed;
 mod place;
 mod plan;
+mod preview;
 mod reconcile;
 mod report;
 mod repository;
@@ -39,11 +42,15 @@ mod verify;
 
 pub use adopt::Adopted;
 pub use audit::{Actor, AuditLine, Cause};
+pub use check::{Checked, Files};
 pub use decide::{GitopsStatus, Which, audit_config_change, detect_drift};
 pub(crate) use git::is_repository;
 pub use gitops::Gitops;
+pub(crate) use gitops::repository_hint;
+pub use init::{Begun, Encrypted};
 pub use mirror::{About, Commit, Pushed};
 pub use place::{Arrives, Below, Place};
+pub use preview::{Difference, Preview, Would};
 pub use reconcile::{Force, Target, Wish, reconcile_config};
 pub use report::{Changed, DriftLine, Outcome, Report};
 pub use repository::Problem;

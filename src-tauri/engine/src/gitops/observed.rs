@@ -6,20 +6,32 @@ use super::{
 };
 use crate::observability::{Event, EventName, Level, log_event};
 
+/// Whether there was something to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    Some,
+    None,
+}
+
 /// Tells the events of a look.
-pub(super) fn told(report: &Report, before: &State) {
+pub(super) fn told(report: &Report, before: &State) -> News {
+    let mut news = News::None;
+    let mut tell = |event: &Event| {
+        news = News::Some;
+        log_event(event);
+    };
     let commit = |event: Event, commit: &super::Commit| event.with("commit", commit.short());
     match &report.outcome {
         Outcome::RolledBack { commit: which, error } => {
-            log_event(&commit(Event::new(EventName::ConfigRolledBack), which).code(error.code()));
+            tell(&commit(Event::new(EventName::ConfigRolledBack), which).code(error.code()));
         }
         Outcome::Failed { commit: which, error } if before.failed.iter().all(|one| one.commit != *which) => {
-            log_event(&commit(Event::new(EventName::ConfigFailed), which).code(error.code()));
+            tell(&commit(Event::new(EventName::ConfigFailed), which).code(error.code()));
         }
         Outcome::Held { commit: which, .. }
             if before.held_commit.as_ref().is_none_or(|held| held.commit != *which) =>
         {
-            log_event(&commit(Event::new(EventName::ConfigHeld), which).level(Level::Warn));
+            tell(&commit(Event::new(EventName::ConfigHeld), which).level(Level::Warn));
         }
         _ => {}
     }
@@ -28,11 +40,11 @@ pub(super) fn told(report: &Report, before: &State) {
         if let Some(which) = &report.commit {
             event = commit(event, which);
         }
-        log_event(&event);
+        tell(&event);
     }
     let new = report.drift.iter().filter(|line| !before.drift.contains_key(&line.place)).count();
     if new > 0 {
-        log_event(
+        tell(
             &Event::new(EventName::ConfigDrift)
                 .level(Level::Warn)
                 .with("new", new)
@@ -45,9 +57,10 @@ pub(super) fn told(report: &Report, before: &State) {
         .filter(|(place, held)| before.held.get(*place).is_none_or(|known| known.id != held.id));
     let waiting = waiting.count();
     if waiting > 0 {
-        log_event(&Event::new(EventName::ConfigHeld).level(Level::Warn).with("count", waiting));
+        tell(&Event::new(EventName::ConfigHeld).level(Level::Warn).with("count", waiting));
     }
     if let Some(adopted) = &report.adopted {
-        log_event(&Event::new(EventName::ConfigAdopted).with("count", adopted.places.len()));
+        tell(&Event::new(EventName::ConfigAdopted).with("count", adopted.places.len()));
     }
+    news
 }

@@ -8,7 +8,7 @@ use super::{
     fights::{Revert, forget_old, revert},
     gitops::Gitops,
     mirror::{About, Commit, Mirror},
-    observed,
+    observed::{self, News},
     place::{Arrives, Below, Place},
     plan::{Sides, Step, plan},
     report::{Changed, Outcome, Report, drift_lines},
@@ -89,11 +89,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub fn reconcile_config(gitops: &Gitops, wish: &Wish, now: DateTime<Utc>) -> Result<Report> {
     let store = Store::take(&gitops.locations.data_dir, PATIENCE)?;
     let mut look = Look::begin(gitops, store, now)?;
-    let report = look.reconcile(wish);
-    if let Ok(report) = &report {
-        observed::told(report, &look.before);
-    }
-    report
+    let mut report = look.reconcile(wish)?;
+    report.news = observed::told(&report, &look.before) == News::Some;
+    Ok(report)
 }
 
 /// One look, while this process has the state for itself.
@@ -532,6 +530,7 @@ impl<'a> Look<'a> {
             drift: drift_lines(self, planned),
             held: self.state.held.clone(),
             missing: planned.desired.missing.clone(),
+            news: false,
             adopt: decided.adopt.clone(),
             adopted: None,
         }
@@ -564,7 +563,7 @@ fn note_secret(state: &mut State, place: &Place, secrecy: Option<Secrecy>) {
 }
 
 /// The name of a change that waits: the same thing at the same place has the same one.
-fn held_id(salt: &Salt, place: &Place, desired: Option<&Print>) -> String {
+pub(super) fn held_id(salt: &Salt, place: &Place, desired: Option<&Print>) -> String {
     let what = desired.map_or("", Print::whole);
     salt.print(&[b"held", place.to_string().as_bytes(), what.as_bytes()]).short().to_owned()
 }

@@ -102,6 +102,9 @@ pub struct Report {
     pub held: BTreeMap<Place, HeldChange>,
     /// What waits for secrets that are not in the repository.
     pub missing: BTreeMap<Place, BTreeSet<String>>,
+    /// Whether something differs, waits or failed that did not before.
+    #[serde(skip)]
+    pub(super) news: bool,
     /// What is to become a commit, by the policies.
     #[serde(skip)]
     pub(super) adopt: Vec<Place>,
@@ -122,6 +125,7 @@ impl Report {
             drift: Vec::new(),
             held: BTreeMap::new(),
             missing: BTreeMap::new(),
+            news: false,
             adopt: Vec::new(),
             adopted: None,
         }
@@ -135,6 +139,55 @@ impl Report {
     pub(super) fn with_state(mut self, state: &State) -> Self {
         self.unreachable.clone_from(&state.unreachable);
         self
+    }
+
+    /// Whether something was done, or came to light.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        !self.changed.is_empty()
+            || self.adopted.is_some()
+            || self.news
+            || matches!(self.outcome, Outcome::RolledBack { .. })
+    }
+
+    /// What became of it, in one sentence.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let commit = match &self.outcome {
+            Outcome::RolledBack { commit, error } => {
+                return format!("commit {commit} was taken back: {}", error.message());
+            }
+            Outcome::Failed { commit, error } => {
+                return format!("commit {commit} cannot be brought here: {}", error.message());
+            }
+            Outcome::Held { commit, .. } => return format!("commit {commit} waits for you"),
+            Outcome::Suspended { why } => return format!("nothing new is brought here: {why}"),
+            Outcome::NothingFetched => return "nothing was ever fetched".to_owned(),
+            Outcome::Synced => self.commit.as_ref().map_or("", |commit| commit.short()),
+        };
+        let parts = [
+            (self.changed.len(), "changed"),
+            (self.held.len(), "wait for you"),
+            (self.missing.len(), "wait for secrets"),
+            (self.drift.len(), "are not as git says"),
+            (self.adopted.as_ref().map_or(0, |adopted| adopted.places.len()), "became a commit"),
+        ];
+        let parts: Vec<_> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        if parts.is_empty() {
+            return format!("as commit {commit} says");
+        }
+        format!("commit {commit}: {}", parts.join(", "))
+    }
+
+    /// Whether something waits for the user's word.
+    #[must_use]
+    pub fn needs_user(&self) -> bool {
+        matches!(self.outcome, Outcome::Held { .. })
+            || !(self.held.is_empty() && self.missing.is_empty() && self.drift.is_empty())
     }
 
     /// Whether everything is as git says.
