@@ -31,7 +31,7 @@ pub(super) fn with_value(file: &str, text: &str, keys: &[String], value: &Value)
         return Err(format!("{file} cannot be changed in that place"));
     };
     // Behind a colon there must be room, and a block's last line feed stays.
-    let room = if head.ends_with(':') { " " } else { "" };
+    let room = if head.ends_with(':') && !is_json(file) { " " } else { "" };
     let feed = if text[span].ends_with('\n') { "\n" } else { "" };
     let changed = format!("{head}{room}{written}{feed}{tail}");
     let after = read(&changed).map_err(|_| format!("{file} cannot be changed in that place"))?;

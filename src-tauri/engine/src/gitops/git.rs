@@ -1,7 +1,7 @@
 //! Running the user's own `git`: without hooks, without questions, with an end, and with all that it starts.
 
 use crate::{
-    error_handling::{Code, Error, Result},
+    error_handling::{Code, Error, HalfMade, Result},
     observability::redacted,
     program::{installed, without_keys},
 };
@@ -219,6 +219,8 @@ impl Git {
             Error::new(Code::GitopsRepository, format!("{} cannot be run", self.program.display())).why(cause)
         };
         let mut child = started.map_err(failed)?;
+        // It is in a group of its own, which a signal to ours does not reach.
+        let _ends_with_us = HalfMade::process(child.id());
         let (told, read) = mpsc::channel();
         listen(child.stdout.take(), told.clone(), true);
         listen(child.stderr.take(), told, false);

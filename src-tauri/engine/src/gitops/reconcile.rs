@@ -285,7 +285,6 @@ impl<'a> Look<'a> {
             let decided = self.decide(&planned, wish, bring, &mut next);
             if bring == Bring::All {
                 next.take_in_force(commit, &planned.about, self.now);
-                next.held_commit = None;
             }
             if decided.writes.is_empty() {
                 self.state = next;
