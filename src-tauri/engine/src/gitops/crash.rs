@@ -135,7 +135,7 @@ fn at_every_deed(fault: &str, step: usize) {
     let done = scratch.path().join("done");
     faults::copied(&folder, &done);
     assert_eq!(look(&done, 100).unwrap().changed.len(), 5);
-    assert_eq!(left(&done), [PathBuf::new(); 0]);
+    assert_eq!(left(&done), Vec::<PathBuf>::new());
     let sides = Sides { old: said(&folder), new: said(&done) };
     assert_ne!(sides.old, sides.new);
     faults::at_every_deed(CHILD, &folder, 30, fault, step, |folder, what| assert_whole(folder, &sides, what));

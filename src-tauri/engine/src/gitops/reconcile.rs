@@ -297,7 +297,7 @@ impl<'a> Look<'a> {
                     return Ok(self.report(&planned, &decided));
                 }
                 Applied::Moved(file) => {
-                    tracing::debug!(file = %file.display(), "written meanwhile; planned anew")
+                    tracing::debug!(file = %file.display(), "written meanwhile; planned anew");
                 }
                 Applied::Unproven(error) => return Err(error),
             }

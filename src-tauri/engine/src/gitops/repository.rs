@@ -167,8 +167,8 @@ impl Reading<'_> {
         for (file, blob) in &tree.0 {
             let Some(name) = below(file) else { continue };
             match name.as_str() {
-                "claude/settings.json" => self.document(file, blob, Target::Settings, KeyTable::Settings),
-                "claude.json" => self.document(file, blob, Target::State, KeyTable::State),
+                "claude/settings.json" => self.document(file, blob, &Target::Settings, KeyTable::Settings),
+                "claude.json" => self.document(file, blob, &Target::State, KeyTable::State),
                 "mcp.yaml" => self.servers(file, blob),
                 _ => match (name.strip_prefix("claude/"), name.strip_suffix(".yaml")) {
                     (Some(authored), _) => self.authored(file, authored, blob),
@@ -180,14 +180,14 @@ impl Reading<'_> {
     }
 
     /// One of Claude Code's documents, key by key.
-    fn document(&mut self, file: &str, blob: &Blob, target: Target, table: KeyTable) {
+    fn document(&mut self, file: &str, blob: &Blob, target: &Target, table: KeyTable) {
         let Some(node) = self.parsed(file, read_json(&blob.bytes)) else { return };
-        let as_name = if target == Target::State { ".claude.json" } else { "settings.json" };
+        let as_name = if *target == Target::State { ".claude.json" } else { "settings.json" };
         for found in validate_text(Path::new(file), &blob.bytes, as_name) {
             let line = found.place.map_or(0, |place| usize::try_from(place.line).unwrap_or(0));
             self.problem(file, Fault::new(line, found.reason));
         }
-        if let Some(projects) = node.get("projects").filter(|_| target == Target::State) {
+        if let Some(projects) = node.get("projects").filter(|_| *target == Target::State) {
             return self.problem(
                 file,
                 Fault::new(projects.line, "projects have files of their own: projects/NAME/project.yaml"),

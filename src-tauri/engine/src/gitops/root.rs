@@ -68,7 +68,7 @@ impl Root {
     pub(super) fn read(node: &Node, faults: &mut Vec<Fault>) -> Self {
         let mut root = Self::default();
         match node.get("version") {
-            Some(version) if version.value.json() == Value::from(1) => {}
+            Some(version) if version.value.json() == 1 => {}
             Some(version) => faults.push(Fault::new(version.line, "this Drydock knows only `version: 1`")),
             None => faults.push(Fault::new(1, "`version: 1` is missing")),
         }

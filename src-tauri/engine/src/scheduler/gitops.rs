@@ -3,7 +3,7 @@
 
 use super::Told;
 use crate::{
-    gitops::{Gitops, Report, Wish, reconcile_config, repository_hint},
+    gitops::{Gitops, Wish, reconcile_config, repository_hint},
     paths::Locations,
     settings::Settings,
 };
@@ -31,6 +31,7 @@ pub(super) async fn follow(
 ) {
     let mut next: Option<DateTime<Utc>> = None;
     let mut seen = Seen::default();
+    let mut failures = 0_u32;
     loop {
         if let Some(settings) = in_use(&locations) {
             let gitops = Gitops::of(&locations, &settings);
@@ -40,23 +41,28 @@ pub(super) async fn follow(
                 let outcome = tokio::task::spawn_blocking(move || {
                     reconcile_config(&gitops, &Wish::of_loop(), Utc::now())
                 });
-                let pause = match outcome.await {
+                let unable = match outcome.await {
                     Ok(Ok(done)) => {
-                        let pause = pause(&settings, Some(&done));
+                        let unable = done.unreachable.as_ref().map(|gone| gone.times);
                         if done.is_news() {
                             report(Told::Configuration(Box::new(done)));
                         }
-                        pause
+                        failures = 0;
+                        unable
                     }
+                    // Another sync that takes its time, a full disk: it is tried again soon, whatever the interval is.
                     Ok(Err(error)) => {
                         tracing::warn!(%error, "configuration from git");
-                        pause(&settings, None)
+                        failures += 1;
+                        Some(failures)
                     }
                     Err(cause) => {
                         tracing::warn!(%cause, "a look at the configuration stopped");
-                        pause(&settings, None)
+                        failures += 1;
+                        Some(failures)
                     }
                 };
+                let pause = pause(&settings, unable);
                 // What a commit brought here may be settings: they are not seen as changed by the next look.
                 seen =
                     Seen { settings: in_use(&locations).map_or_else(String::new, |now| digest(&now)), ..now };
@@ -90,18 +96,17 @@ fn digest(settings: &Settings) -> String {
 }
 
 /// How long until the next look: the interval with a fifth more or less, so that not all computers come at once; shorter
-/// and then longer where the repository cannot be reached.
-fn pause(settings: &Settings, done: Option<&Report>) -> TimeDelta {
-    let times = done.and_then(|report| report.unreachable.as_ref()).map(|gone| gone.times);
+/// and then longer after as many failures.
+fn pause(settings: &Settings, unable: Option<u32>) -> TimeDelta {
     let chance = f64::from(uuid::Uuid::new_v4().as_bytes()[0]) / 255.0;
-    spread(base(settings.gitops_interval(), times), chance)
+    spread(base(settings.gitops_interval(), unable), chance)
 }
 
 /// The pause without chance: ten seconds after the first failure, then twice as long, at most ten minutes.
-fn base(interval: Duration, unreachable: Option<u32>) -> Duration {
+fn base(interval: Duration, unable: Option<u32>) -> Duration {
     const FIRST: u64 = 10;
     const LONGEST: u64 = 600;
-    match unreachable {
+    match unable {
         None => interval,
         Some(times) => {
             let seconds = FIRST.saturating_mul(1 << times.saturating_sub(1).min(10));
