@@ -39,7 +39,11 @@ fn while_the_server_is_away_what_was_fetched_counts_and_drift_is_seen() {
     followed.say(&json!({"model": "haiku"}));
     fs::write(followed.file(".claude/settings.json"), r#"{"model": "opus", "verbose": true}"#).unwrap();
     let (report, code) = followed.reconcile();
-    assert_eq!((report["outcome"].as_str(), code), (Some("synced"), 0), "being away is no error: {report:#}");
+    assert_eq!(
+        (report["outcome"]["is"].as_str(), code),
+        (Some("synced"), 0),
+        "being away is no error: {report:#}"
+    );
     assert!(report["unreachable"]["why"].as_str().unwrap().contains("refused"), "{report:#}");
     server.begin();
     assert_eq!(followed.reconcile().1, 0);
@@ -53,6 +57,6 @@ fn a_key_that_is_not_let_in_is_asked_about_by_nobody() {
     let followed = followed_by(&server, Visitor::Stranger);
     followed.say(&json!({"model": "opus"}));
     let (report, code) = followed.reconcile();
-    assert_eq!((report["outcome"].as_str(), code), (Some("nothing-fetched"), 0), "{report:#}");
+    assert_eq!((report["outcome"]["is"].as_str(), code), (Some("nothing-fetched"), 0), "{report:#}");
     assert!(report["unreachable"]["why"].as_str().unwrap().contains("Permission denied"), "{report:#}");
 }

@@ -111,11 +111,11 @@ fn a_bad_commit_is_taken_back_an_alert_is_raised_and_the_next_good_one_comes() {
     followed.say(&json!({"model": "haiku"}));
     followed.gitops(["validate", followed.work().to_str().unwrap()]).ok();
     let (report, code) = followed.reconcile();
-    assert_eq!((report["outcome"].as_str(), code), (Some("rolled-back"), 1), "{report:#}");
+    assert_eq!((report["outcome"]["is"].as_str(), code), (Some("rolled-back"), 1), "{report:#}");
     assert_eq!((fs::read(followed.file(".claude/settings.json")).unwrap(), fs::read(&own).unwrap()), before);
     // It is not tried again by itself.
     let (again, _) = followed.reconcile();
-    assert_eq!(again["outcome"], "failed");
+    assert_eq!(again["outcome"]["is"], "failed");
     let events = followed.drydock(["events", "--json"]).done().ok().stdout;
     assert_eq!(events.matches("config.rolled-back").count(), 1, "{events}");
 
@@ -125,7 +125,7 @@ fn a_bad_commit_is_taken_back_an_alert_is_raised_and_the_next_good_one_comes() {
     let refused = followed.gitops(["validate", followed.work().to_str().unwrap()]).exits(1).stdout;
     assert!(refused.contains("desired/claude/settings.json:3: "), "{refused}");
     let (report, _) = followed.reconcile();
-    assert_eq!(report["error"]["code"], "gitops.invalid", "{report:#}");
+    assert_eq!(report["outcome"]["error"]["code"], "gitops.invalid", "{report:#}");
     assert!(followed.gitops(["status"]).ok().stdout.contains("FAILED"));
 
     followed.write("desired/alerts.yaml", "rules:\n  mine:\n    above: 3\n    metric: sync.failures\n");
@@ -146,7 +146,7 @@ fn a_rewritten_history_waits_and_hostile_commits_are_refused() {
     followed.git(&["push", "--quiet", "--force", "origin", "main"]);
     let (report, code) = followed.reconcile();
     assert_eq!(
-        (report["outcome"].as_str(), report["held"].is_object(), code),
+        (report["outcome"]["is"].as_str(), report["held"].is_object(), code),
         (Some("held"), true, 4),
         "{report:#}"
     );
@@ -158,7 +158,11 @@ fn a_rewritten_history_waits_and_hostile_commits_are_refused() {
     std::os::unix::fs::symlink("/etc/passwd", followed.work().join("desired/claude/CLAUDE.md")).unwrap();
     followed.commit("a link");
     let (report, code) = followed.reconcile();
-    assert_eq!((report["error"]["code"].as_str(), code), (Some("gitops.invalid"), 1), "{report:#}");
+    assert_eq!(
+        (report["outcome"]["error"]["code"].as_str(), code),
+        (Some("gitops.invalid"), 1),
+        "{report:#}"
+    );
     assert!(!followed.file(".claude/CLAUDE.md").is_symlink());
 }
 
@@ -184,7 +188,11 @@ fn only_signed_commits_count_where_that_is_demanded() {
     followed.say(&json!({"model": "opus"}));
     followed.set("gitops.require_signed", "true");
     let (report, _) = followed.reconcile();
-    assert_eq!((report["outcome"].as_str(), followed.setting("/model")), (Some("held"), None), "{report:#}");
+    assert_eq!(
+        (report["outcome"]["is"].as_str(), followed.setting("/model")),
+        (Some("held"), None),
+        "{report:#}"
+    );
     // A key of ssh's, which the user's own git is told to trust.
     let key = followed.scratch("key");
     let made = std::process::Command::new("ssh-keygen")
@@ -212,7 +220,7 @@ fn without_a_repository_it_says_what_to_do() {
     followed.gitops(["reconcile"]).exits(4).tells("gitops.off");
     followed.follow(followed.scratch("nowhere").to_str().unwrap());
     let (report, code) = followed.reconcile();
-    assert_eq!((report["outcome"].as_str(), code), (Some("nothing-fetched"), 0), "{report:#}");
+    assert_eq!((report["outcome"]["is"].as_str(), code), (Some("nothing-fetched"), 0), "{report:#}");
     assert!(report["unreachable"]["why"].is_string());
     followed
         .drydock(["settings", "set", "gitops.repository", "ext::sh -c id"])

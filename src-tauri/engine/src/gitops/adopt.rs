@@ -115,6 +115,8 @@ impl Look<'_> {
         });
         let (lines, head) = audit::chained(&self.state.audit, entries.collect())?;
         (self.state.audit, self.state.unlogged) = (head, lines);
+        let actual = |place: &Place| planned.steps.get(place).and_then(|(_, sides)| sides.actual.clone());
+        self.state.adopted.extend(places.iter().map(|place| (place.clone(), actual(place))));
         self.store.save(&self.state)?;
         audit::append(&self.store.folder().join(audit::FILE), &self.state.unlogged)?;
         Ok(Adopted { commit: Some(commit), pushed: Some(pushed), places, left })

@@ -165,7 +165,8 @@ impl Git {
         }
         let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy()).collect();
         Err(Error::new(Code::GitopsRepository, format!("git {} failed", words.first().map_or("", |w| w)))
-            .why(answer.errors))
+            .why(answer.errors)
+            .remedy(format!("if it is damaged, remove {}: it is fetched anew", self.folder.display())))
     }
 
     /// The first line of its output.

@@ -15,6 +15,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 /// The name of a commit.
@@ -106,6 +107,7 @@ impl Mirror {
             // No template: none of its hooks and settings are for this.
             git.output(&["init", "--quiet", "--bare", "--template=", "."], None)?;
         }
+        remove_left_locks(folder, SystemTime::now());
         Ok(Self { git: Git::find(folder, home)?, remote, branch: branch.to_owned() })
     }
 
@@ -347,6 +349,21 @@ pub enum Pushed {
     },
 }
 
+/// A git that was killed leaves its locks, and no other would ever take them. Nobody but the caller works on this
+/// copy, and its git ends within a minute.
+fn remove_left_locks(folder: &Path, now: SystemTime) {
+    const SURELY_LEFT: Duration = Duration::from_secs(300);
+    let locks =
+        walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| entry.file_name() != "objects");
+    for entry in locks.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with(".lock")) {
+        let modified = entry.metadata().ok().and_then(|data| data.modified().ok());
+        let is_left = modified.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age > SURELY_LEFT));
+        if is_left && let Err(cause) = fs::remove_file(entry.path()) {
+            tracing::warn!(%cause, "a lock of an ended git stays");
+        }
+    }
+}
+
 /// The files that are staged for the next commit in a repository on this computer.
 ///
 /// # Errors
@@ -498,6 +515,23 @@ mod tests {
         mirror.fetch().unwrap();
         let other = mirror.incoming().unwrap().unwrap();
         assert_eq!(mirror.descent(&last, &other).unwrap(), Descent::Other);
+    }
+
+    #[test]
+    fn a_lock_that_a_killed_git_left_is_removed_once_it_is_surely_nobodys() {
+        let repository = Repository::new();
+        repository.write("drydock.yaml", "version: 1\n");
+        repository.commit("one");
+        let mirror = repository.mirror();
+        mirror.fetch().unwrap();
+        let lock = repository.mirror_folder().join("shallow.lock");
+        fs::write(&lock, "").unwrap();
+        repository.mirror();
+        assert!(lock.exists(), "a git may still be at work");
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+        assert!(matches!(repository.mirror().fetch().unwrap(), Fetched::Done));
+        assert!(!lock.exists());
     }
 
     #[test]

@@ -52,7 +52,6 @@ pub struct Preview {
     /// The commit.
     pub commit: Option<Commit>,
     /// What speaks against bringing a newer one here.
-    #[serde(flatten)]
     pub outcome: Outcome,
     /// What differs.
     pub differences: Vec<Difference>,

@@ -368,7 +368,11 @@ impl<'a> Look<'a> {
                             if reverts && fight == Revert::Fight {
                                 drifted.fight = drifted.fight.or(Some(self.now));
                             }
-                            if policy == DriftPolicy::Adopt && kind == DriftKind::Here && bring == Bring::All
+                            let is_commit = next.adopted.get(place) == Some(&sides.actual);
+                            if policy == DriftPolicy::Adopt
+                                && kind == DriftKind::Here
+                                && bring == Bring::All
+                                && !is_commit
                             {
                                 decided.adopt.push(place.clone());
                             }
@@ -404,6 +408,7 @@ impl<'a> Look<'a> {
             decided.writes.insert(place.clone(), (cause, value));
         }
         next.taken_back.retain(|_, times| !times.is_empty());
+        next.adopted.retain(|place, _| drift.contains_key(place));
         if bring == Bring::All {
             next.held = held;
         }

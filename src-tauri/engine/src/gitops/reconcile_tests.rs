@@ -173,6 +173,27 @@ fn drift_becomes_a_commit_where_the_policy_says_so() {
 }
 
 #[test]
+fn drift_becomes_a_commit_once_where_the_branch_does_not_take_it() {
+    let mut world = World::says(r#"{"model": "opus"}"#);
+    world.settings.push(("gitops.drift_policy", "adopt"));
+    world.look();
+    let refuse = world.repository.bare().join("hooks/update");
+    std::fs::create_dir_all(refuse.parent().unwrap()).unwrap();
+    std::fs::write(&refuse, "#!/bin/sh\ntest \"$1\" != refs/heads/main\n").unwrap();
+    std::fs::set_permissions(&refuse, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.home.write(".claude/settings.json", r#"{"model": "sonnet"}"#);
+    let branches = || world.repository.git(&["ls-remote", "--heads", "origin", "drydock/*"]).lines().count();
+    assert!(world.look().adopted.is_some());
+    for _ in 0..3 {
+        assert!(world.look().adopted.is_none());
+        assert_eq!(branches(), 1);
+    }
+    world.home.write(".claude/settings.json", r#"{"model": "haiku"}"#);
+    assert!(world.look().adopted.is_some());
+    assert_eq!(branches(), 2);
+}
+
+#[test]
 fn a_secret_never_becomes_a_commit_and_stands_in_no_log() {
     let world = World::new();
     world.repository.write("desired/mcp.yaml", "fs:\n  command: npx\n");

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How a look came out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "outcome")]
+#[serde(rename_all = "kebab-case", tag = "is")]
 pub enum Outcome {
     /// What the commit says is here, but for what waits or differs.
     Synced,
@@ -24,7 +24,6 @@ pub enum Outcome {
         /// The commit.
         commit: Commit,
         /// Why it waits.
-        #[serde(flatten)]
         why: HeldWhy,
     },
     /// A commit cannot be brought here. Nothing of it was.
@@ -86,7 +85,6 @@ pub struct Report {
     /// What it says of itself.
     pub about: Option<About>,
     /// How it came out.
-    #[serde(flatten)]
     pub outcome: Outcome,
     /// Since when the repository cannot be reached, if it cannot.
     pub unreachable: Option<Unreachable>,

@@ -70,8 +70,12 @@ impl Repository {
         String::from_utf8(done.stdout).unwrap()
     }
 
+    pub(super) fn mirror_folder(&self) -> PathBuf {
+        self.folder.path().join("mirror.git")
+    }
+
     pub(super) fn mirror(&self) -> Mirror {
-        let folder = self.folder.path().join("mirror.git");
+        let folder = self.mirror_folder();
         let home = self.folder.path().join("home");
         Mirror::open(&folder, &home, Remote::Here(self.bare()), "main").unwrap()
     }

@@ -62,7 +62,7 @@ pub struct HeldCommit {
 
 /// Why a commit waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "held", content = "why")]
+#[serde(rename_all = "kebab-case", tag = "is", content = "words")]
 pub enum HeldWhy {
     /// It does not come after what is in force.
     Rewritten,
@@ -146,9 +146,11 @@ pub(super) struct State {
     pub(super) approved: BTreeSet<String>,
     pub(super) held: BTreeMap<Place, HeldChange>,
     pub(super) held_commit: Option<HeldCommit>,
-    /// Commits that were rewritten, and that the user took all the same.
+    /// The newest last.
     pub(super) failed: Vec<FailedCommit>,
     pub(super) drift: BTreeMap<Place, Drifted>,
+    /// What became a commit that may not be in force yet: it does not become one again.
+    pub(super) adopted: BTreeMap<Place, Option<Print>>,
     /// When drift was taken back.
     pub(super) taken_back: BTreeMap<Place, Vec<DateTime<Utc>>>,
     pub(super) suspended: Option<Suspended>,
