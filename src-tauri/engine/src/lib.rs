@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`backup`] | copies of Claude Code's data: [`backup::pre_sync_backup`] |
 //! | [`validation`] | whether Claude Code's data and the machine are sound: [`validation::validate_claude_config`], [`validation::validate_docker_environment`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
+//! | [`gitops`] | what a git repository says, brought here: [`gitops::reconcile_config`], [`gitops::detect_drift`], [`gitops::audit_config_change`] |
 //! | [`alerting`] | few alerts, each said once: [`alerting::check_alert_rules`], [`alerting::send_alert`], [`alerting::throttle_alert`], [`alerting::escalate_alert`] |
 //! | [`disaster_recovery`] | what is damaged comes back: [`disaster_recovery::disaster_recovery`], [`disaster_recovery::find_good_backup`], [`disaster_recovery::restore_from_backup`], [`disaster_recovery::verify_recovery`] |
 //! | [`error_handling`] | one error type with a catalogue of codes: [`error_handling::log_error`], [`error_handling::fatal_error`], [`error_handling::cleanup_on_error`], [`error_handling::error_trap_handler`] |
