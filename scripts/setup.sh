@@ -40,7 +40,7 @@ system_packages() {
     debian libwebkit2gtk-4.1-dev libayatana-appindicator3-dev librsvg2-dev
   fi
   if [[ $what == test ]]; then
-    debian iproute2 openssh-client xvfb xterm webkit2gtk-driver chromium dbus gnome-keyring shellcheck tmux clang rustc-web \
+    debian iproute2 openssh-client openssh-server xvfb xterm webkit2gtk-driver chromium dbus gnome-keyring shellcheck tmux clang rustc-web \
       rust-web-src restic rclone borgbackup zstd jq libfaketime dunst msmtp \
       python3-aiosmtpd python3-pip
   fi

@@ -149,6 +149,7 @@ fn tell(app: &AppHandle, told: Told) {
             tracing::warn!(recovery = %report.id, seconds = report.seconds, "what was damaged is back");
         }
         Told::Guard(GuardReport::Failed { error, .. }) => tracing::error!(%error, "recovery failed"),
+        Told::Configuration(report) => tracing::info!(what = report.in_short(), "configuration from git"),
         Told::Alert(Change::Fired(one) | Change::Rose(one)) => {
             tracing::warn!(incident = %one.id, severity = %one.severity, title = one.title, "fires");
         }

@@ -1,7 +1,11 @@
 //! The command line, as people type it.
 
+mod gitops;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+
+pub(crate) use gitops::{Gitops, GitopsKey};
 
 /// Claude Code in a safe container, with your own configuration, and your history back on your computer.
 #[derive(Debug, Parser)]
@@ -59,6 +63,9 @@ pub(crate) enum Command {
     /// Look at what sessions changed that waits for you, and decide
     #[command(subcommand)]
     Held(Held),
+    /// Let configuration come from a git repository, its secrets encrypted, and see where this computer differs
+    #[command(subcommand)]
+    Gitops(Gitops),
     /// See and change what sessions log in with; no value is ever shown
     #[command(subcommand)]
     Credentials(Credentials),
@@ -116,9 +123,6 @@ pub(crate) enum Command {
     /// Send what is on record to Datadog or to a collector, where you have set that up
     #[command(subcommand)]
     Shipping(Shipping),
-    /// Keep your configuration in a git repository, with its secrets encrypted
-    #[command(subcommand)]
-    Gitops(Gitops),
     /// Build and look after session images
     #[command(subcommand)]
     Image(Image),
@@ -585,51 +589,6 @@ fn window(text: &str) -> Result<chrono::TimeDelta, String> {
         _ => None,
     };
     window.filter(|window| *window < chrono::TimeDelta::days(36_500)).ok_or_else(wrong)
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Gitops {
-    /// Encrypt the values of a YAML file in its place, in the format of SOPS, by the rules of .sops.yaml
-    Encrypt {
-        /// The file
-        file: PathBuf,
-        /// For a file that is encrypted: let those open it whom .sops.yaml names now
-        #[arg(long)]
-        rewrap: bool,
-    },
-    /// Print what an encrypted file says; nothing is written
-    Decrypt {
-        /// The file
-        file: PathBuf,
-    },
-    /// Change or add one value of an encrypted file; the value is read from standard input or asked for
-    Set {
-        /// The file
-        file: PathBuf,
-        /// The value's name, such as slack.webhook
-        key: String,
-    },
-    /// The key that opens your secrets
-    #[command(subcommand)]
-    Key(GitopsKey),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum GitopsKey {
-    /// Print the public half of the key, for .sops.yaml; the key is made if there is none
-    ShowRecipient,
-    /// Print the secret key into a pipe or a file: for sops (SOPS_AGE_KEY_CMD) and to keep it elsewhere
-    Export {
-        /// Also onto a terminal
-        #[arg(long)]
-        show: bool,
-    },
-    /// Use a key of another computer, read from standard input or asked for
-    Import {
-        /// In the place of the key that is here
-        #[arg(long)]
-        replace: bool,
-    },
 }
 
 #[derive(Debug, Subcommand)]

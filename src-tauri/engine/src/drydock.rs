@@ -7,6 +7,7 @@ use crate::{
     deployment::Deployments,
     disaster_recovery::Recovery,
     error_handling::Result,
+    gitops::Gitops,
     paths::Locations,
     session::Sessions,
     settings::Settings,
@@ -64,6 +65,12 @@ impl Drydock {
     #[must_use]
     pub fn recovery(&self) -> Recovery {
         Recovery::of(&self.locations, &self.settings)
+    }
+
+    /// Configuration from git, for this home.
+    #[must_use]
+    pub fn gitops(&self) -> Gitops {
+        Gitops::of(&self.locations, &self.settings)
     }
 
     /// The changes of sessions that wait for the user.

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`backup`] | copies of Claude Code's data: [`backup::pre_sync_backup`] |
 //! | [`validation`] | whether Claude Code's data and the machine are sound: [`validation::validate_claude_config`], [`validation::validate_docker_environment`], [`validation::examine`], [`session::Sessions::verify_sync_integrity`] |
+//! | [`gitops`] | what a git repository says, brought here: [`gitops::reconcile_config`], [`gitops::detect_drift`], [`gitops::audit_config_change`] |
 //! | [`alerting`] | few alerts, each said once: [`alerting::check_alert_rules`], [`alerting::send_alert`], [`alerting::throttle_alert`], [`alerting::escalate_alert`] |
 //! | [`deployment`] | a new image on a few launches at a time: [`deployment::Deployments::deploy_canary`], [`deployment::Deployments::rollback_deployment`], [`deployment::run_smoke_tests`], [`deployment::Deployments::track_deployment`] |
 //! | [`disaster_recovery`] | what is damaged comes back: [`disaster_recovery::disaster_recovery`], [`disaster_recovery::find_good_backup`], [`disaster_recovery::restore_from_backup`], [`disaster_recovery::verify_recovery`] |

@@ -9,6 +9,8 @@ mod drydock;
 #[cfg(target_os = "linux")]
 mod dunst;
 mod engine;
+#[cfg(target_os = "linux")]
+mod followed;
 mod home;
 mod image;
 mod intake;
@@ -38,6 +40,8 @@ mod slack;
 mod small_disk;
 mod sops;
 #[cfg(target_os = "linux")]
+mod ssh_server;
+#[cfg(target_os = "linux")]
 mod stick;
 mod terminal;
 mod transcript;
@@ -54,6 +58,8 @@ pub use drydock::{Done, Invocation, Running};
 #[cfg(target_os = "linux")]
 pub use dunst::{Dunst, Shown};
 pub use engine::{Engine, ExecResult};
+#[cfg(target_os = "linux")]
+pub use followed::Followed;
 pub use home::{Damage, Home};
 use image::session_image_of;
 pub use image::{SessionImage, session_image};
@@ -79,6 +85,8 @@ pub use sign_in::{Account, Login, SignIn, TokenRequest};
 pub use slack::{Answer, Slack};
 pub use small_disk::SmallDisk;
 pub use sops::{SopsDone, sops};
+#[cfg(target_os = "linux")]
+pub use ssh_server::{SshServer, Visitor};
 #[cfg(target_os = "linux")]
 pub use stick::Stick;
 pub use terminal::Terminal;

@@ -67,6 +67,7 @@ fn tell(told: &Told, format: Format) {
             }
         }
         // There is no window to open.
+        Told::Configuration(report) => eprintln!("drydock: configuration: {}", report.in_short()),
         Told::Clicked(_) => {}
         Told::Alert(Change::Resolved(one)) => eprintln!("drydock: over: {}", one.title),
         Told::Guard(GuardReport::Failed { error, .. }) => {

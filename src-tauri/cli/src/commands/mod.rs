@@ -41,6 +41,7 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Logs { session, follow } => sessions::logs(context, session.as_deref(), follow).await,
         Command::Sync(wanted) => sync::sync(context, wanted).await,
         Command::Held(wanted) => held::held(context, wanted).await,
+        Command::Gitops(wanted) => gitops::gitops(context, wanted).await,
         Command::Credentials(wanted) => credentials::credentials(context, wanted).await,
         Command::Backup(wanted) => backup::backup(context, wanted).await,
         Command::Restore(wanted) => restore::restore(context, wanted).await,
@@ -58,7 +59,6 @@ pub(crate) async fn dispatch(context: &mut Context, command: Command) -> Result<
         Command::Traces(wanted) => observed::traces(context, &wanted),
         Command::Errors(wanted) => observed::errors(context, &wanted),
         Command::Shipping(wanted) => shipping::shipping(context, wanted).await,
-        Command::Gitops(wanted) => gitops::gitops(context, wanted).await,
         Command::Image(wanted) => image::image(context, wanted).await,
         Command::Deploy(wanted) => deploy::deploy(context, wanted).await,
         Command::Validate { fix } => {

@@ -2,7 +2,7 @@
 
 use super::{
     Aggregate, AlertState, ChannelName, Measure, NoData, Quantity, Reading, Readings, Rule, RuleId, Seen,
-    backups, disks,
+    backups, configuration, disks,
     records::{Launch, Records, Sync},
 };
 use crate::{
@@ -129,8 +129,9 @@ impl Collector {
                         Quantity::SheetUnsaved => backups::sheet_unsaved(&backups),
                         Quantity::Held => self.held(wanted.now),
                         Quantity::LoginDays => self.login(wanted.settings, wanted.now),
-                        Quantity::Drift => Err(NoData("configuration does not come from git yet".into())),
                         Quantity::RolledBack => rolled_back(&self.locations, wanted.settings),
+                        Quantity::Drift => configuration::drift(&self.locations, wanted.settings),
+                        Quantity::CommitFailed => configuration::failed(&self.locations, wanted.settings),
                         Quantity::ChannelFailing => Ok(channels(wanted)),
                         Quantity::RuleRefused => Ok(refused(wanted)),
                         // These two look back as far as their rule says.

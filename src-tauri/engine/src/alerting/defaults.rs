@@ -176,6 +176,16 @@ pub fn rules() -> Vec<Rule> {
             ..rule("drift", standing(Quantity::Drift), &[(0.0, Low)], "Settings are not what git says")
         },
         Rule {
+            remedy: Some("drydock gitops status"),
+            page: Page::Configuration,
+            ..rule(
+                "commit-failed",
+                standing(Quantity::CommitFailed),
+                &[(0.0, Medium)],
+                "A commit is not in force here",
+            )
+        },
+        Rule {
             remedy: Some("drydock alerts rules"),
             page: Page::Settings,
             ..rule(

@@ -8,6 +8,7 @@ mod backups;
 pub mod channels;
 mod check;
 mod collect;
+mod configuration;
 mod defaults;
 mod deliver;
 mod disks;

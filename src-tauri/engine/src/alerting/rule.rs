@@ -73,6 +73,7 @@ quantities! {
     Held = "sync.waiting", "Changes of sessions that wait for you.";
     LoginDays = "login.days-left", "Days until the login of sessions ends for good.";
     Drift = "config.drift", "Settings that are not what git says.";
+    CommitFailed = "config.commit-failed", "Commits that could not be brought here, or wait as a whole, each by itself.";
     RolledBack = "deployment.rolled-back", "Image versions that were taken back.";
     ChannelFailing = "alerts.channel-failing", "Channels that do not take messages, each by itself.";
     RuleRefused = "alerts.rule-refused", "Rules in the settings that cannot be used.";

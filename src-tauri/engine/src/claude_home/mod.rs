@@ -15,7 +15,7 @@ pub use document::{DocumentFault, parse_document};
 pub(crate) use document::{session_settings, session_state};
 pub(crate) use locks::{FolderLock, LoginLocks};
 pub use merge::KeyChange;
-pub(crate) use merge::{KeyTable, apply_changes, merge_documents, string_spans};
+pub(crate) use merge::{KeyPolicy, KeyTable, apply_changes, merge_documents, string_spans};
 pub use project_dir::project_dir_name;
 pub(crate) use project_dir::{recorded_cwd, session_of};
 

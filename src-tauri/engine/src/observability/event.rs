@@ -63,6 +63,12 @@ names! {
     AlertResolved = "alert.resolved", "An alert is over.";
     AlertSent = "alert.sent", "A channel took a message about an alert.";
     AlertChannelFailed = "alert.channel-failed", "A channel did not take a message about an alert.";
+    ConfigApplied = "config.applied", "What git says was brought to this computer.";
+    ConfigFailed = "config.failed", "A commit could not be brought to this computer; nothing of it was.";
+    ConfigRolledBack = "config.rolled-back", "What a commit brought did not pass its check, and was taken back.";
+    ConfigHeld = "config.held", "Something of the configuration's repository waits for the user.";
+    ConfigDrift = "config.drift", "Something was changed here that git says otherwise.";
+    ConfigAdopted = "config.adopted", "What was changed here became a commit.";
     ErrorLogged = "error", "An error was met; the error log has the whole of it.";
     Aborted = "operation.aborted", "The process of an operation ended in the middle of it.";
     Stopped = "process.stopped", "A process was asked to go in the middle of its work.";
@@ -240,6 +246,12 @@ mod tests {
                 "alert.resolved",
                 "alert.sent",
                 "alert.channel-failed",
+                "config.applied",
+                "config.failed",
+                "config.rolled-back",
+                "config.held",
+                "config.drift",
+                "config.adopted",
                 "error",
                 "operation.aborted",
                 "process.stopped",

@@ -1,10 +1,11 @@
-//! Work that is done by itself: snapshots, their mirrors, their proof, recovery of what is damaged, alerts, and sending
+//! Work that is done by itself: snapshots, their mirrors, their proof, recovery of what is damaged, alerts, configuration from git, and sending
 //! what is on record where the user wants that.
 //!
 //! One process of a home does it, the app or `drydock daemon`; another one waits for that to end.
 
 mod alerts;
 mod deploy;
+mod gitops;
 mod guard;
 mod holder;
 mod pause;

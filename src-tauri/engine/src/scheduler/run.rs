@@ -12,6 +12,7 @@ use crate::{
     alerting::{Change, channels::Clicked},
     backup::{Backups, CopyName, Depth, Heal, PrunePlan, Reason, Verdict},
     error_handling::{Code, Error, Result},
+    gitops::Report,
     paths::Locations,
     progress::ProgressSink,
     settings::Settings,
@@ -40,6 +41,8 @@ pub enum Told {
     Guard(GuardReport),
     /// Of an alert.
     Alert(Change),
+    /// Of configuration from git.
+    Configuration(Box<Report>),
     /// Of a click on a notification, which wants a window.
     Clicked(Clicked),
 }
@@ -124,7 +127,7 @@ impl Scheduler {
     /// Does what is due, guards the documents and looks for alerts, for ever. What comes of it goes to `tell`.
     pub async fn run(&self, tell: impl Fn(Told) + Send + Sync + 'static) {
         let tell = Arc::new(tell);
-        let (told, alerted) = (tell.clone(), tell.clone());
+        let (told, alerted, configured) = (tell.clone(), tell.clone(), tell.clone());
         let guard = Arc::new(Guard::of(&self.locations));
         let guarding = guard.run(self.watch.clone(), Arc::new(move |report| told(Told::Guard(report))));
         let jobs = self.do_jobs(Arc::new(move |report| tell(Told::Job(report))));
@@ -135,8 +138,13 @@ impl Scheduler {
             Arc::new(move |told| alerted(told)),
         );
         let deploying = super::deploy::go_on(&self.locations);
+        let following = super::gitops::follow(
+            self.locations.clone(),
+            self.job_ended.clone(),
+            Arc::new(move |told| configured(told)),
+        );
         // None of them ends.
-        tokio::join!(guarding, jobs, shipping, watching, Box::pin(deploying));
+        tokio::join!(guarding, jobs, shipping, watching, Box::pin(deploying), following);
     }
 
     async fn do_jobs(&self, report: Arc<dyn Fn(JobReport) + Send + Sync>) {

@@ -105,21 +105,10 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`]; the file is then as it was.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let key = if name.starts_with(rules::PREFIX) { rule_field(name)?.1 } else { key_named(name)? };
+        let key = named(name)?;
         let value = checked(key, value, name)?;
         let mut document = document(&self.file)?;
-        let mut table: &mut Table = document.as_table_mut();
-        let mut parts: Vec<_> = name.split('.').collect();
-        let leaf = parts.pop().unwrap_or(name);
-        for part in parts {
-            let item = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
-            table = item.as_table_mut().ok_or_else(|| {
-                Error::new(Code::SettingsFile, format!("`{part}` is not a table"))
-                    .why(self.file.display())
-                    .remedy(format!("write it as a [{part}] section in {}", self.file.display()))
-            })?;
-        }
-        table.insert(leaf, Item::Value(written_value(key, &value)));
+        put(&mut document, &self.file, name, written_value(key, &value))?;
         crate::paths::write_private(&self.file, document.to_string().as_bytes())?;
         *self = Self::load(&self.file)?;
         Ok(())
@@ -139,6 +128,77 @@ impl Settings {
     pub(super) fn text(&self, name: &'static str) -> &str {
         &self.values[name].0
     }
+}
+
+/// Whether a setting can have this value.
+///
+/// # Errors
+/// [`Code::SettingsUnknownKey`] or [`Code::SettingsValue`].
+pub(crate) fn check_setting(name: &str, value: &str) -> Result<()> {
+    checked(named(name)?, value, name).map(drop)
+}
+
+/// What stands in the text of a settings file, by its dotted name.
+///
+/// # Errors
+/// [`Code::SettingsFile`].
+pub(crate) fn settings_in(file: &Path, text: &str) -> Result<BTreeMap<String, String>> {
+    let found = written_in(file, text)?;
+    Ok(found.into_iter().map(|(name, value, _)| (name, value)).collect())
+}
+
+/// The text of a settings file with these settings; without those that are `None`. Comments and order stay.
+///
+/// # Errors
+/// As [`check_setting`] and [`settings_in`].
+pub(crate) fn settings_with(file: &Path, text: &str, changes: &[(String, Option<String>)]) -> Result<String> {
+    let mut document = parsed(file, text)?;
+    for (name, value) in changes {
+        match value {
+            Some(value) => {
+                let key = named(name)?;
+                let value = checked(key, value, name)?;
+                put(&mut document, file, name, written_value(key, &value))?;
+            }
+            None => take(&mut document, name),
+        }
+    }
+    Ok(document.to_string())
+}
+
+fn named(name: &str) -> Result<&'static Key> {
+    if name.starts_with(rules::PREFIX) { rule_field(name).map(|(_, key)| key) } else { key_named(name) }
+}
+
+/// Sets one key of a document.
+fn put(document: &mut DocumentMut, file: &Path, name: &str, value: Value) -> Result<()> {
+    let mut table: &mut Table = document.as_table_mut();
+    let mut parts: Vec<_> = name.split('.').collect();
+    let leaf = parts.pop().unwrap_or(name);
+    for part in parts {
+        let item = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
+        table = item.as_table_mut().ok_or_else(|| {
+            Error::new(Code::SettingsFile, format!("`{part}` is not a table"))
+                .why(file.display())
+                .remedy(format!("write it as a [{part}] section in {}", file.display()))
+        })?;
+    }
+    table.insert(leaf, Item::Value(value));
+    Ok(())
+}
+
+/// Removes one key of a document; one that is not there is no fault.
+fn take(document: &mut DocumentMut, name: &str) {
+    let mut parts: Vec<_> = name.split('.').collect();
+    let Some(leaf) = parts.pop() else { return };
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    for part in parts {
+        match table.get_mut(part).and_then(Item::as_table_like_mut) {
+            Some(inner) => table = inner,
+            None => return,
+        }
+    }
+    table.remove(leaf);
 }
 
 /// The rule and the field that a name is about.
@@ -226,6 +286,10 @@ fn document(file: &Path) -> Result<DocumentMut> {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(cause) => return Err(Error::io("read", file, &cause)),
     };
+    parsed(file, &text)
+}
+
+fn parsed(file: &Path, text: &str) -> Result<DocumentMut> {
     text.parse().map_err(|cause: toml_edit::TomlError| {
         Error::new(Code::SettingsFile, format!("the settings file {} is not valid TOML", file.display()))
             .why(cause.to_string().trim())
@@ -240,13 +304,17 @@ fn written(file: &Path) -> Result<Vec<(String, String, usize)>> {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(Error::io("read", file, &cause)),
     };
-    document(file)?;
-    let parsed = toml_edit::Document::parse(text.as_str()).map_err(|cause| {
+    written_in(file, &text)
+}
+
+fn written_in(file: &Path, text: &str) -> Result<Vec<(String, String, usize)>> {
+    parsed(file, text)?;
+    let parsed = toml_edit::Document::parse(text).map_err(|cause| {
         Error::new(Code::SettingsFile, format!("the settings file {} is not valid TOML", file.display()))
             .why(cause)
     })?;
     let mut found = Vec::new();
-    collect(parsed.as_table(), "", &text, &mut found);
+    collect(parsed.as_table(), "", text, &mut found);
     Ok(found)
 }
 

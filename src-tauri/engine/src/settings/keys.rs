@@ -229,6 +229,48 @@ pub const KEYS: &[Key] = &[
         about: "whether a new version is launched by Drydock itself while nobody works, once an hour at most",
     },
     Key {
+        name: "gitops.repository",
+        kind: Kind::Repository,
+        default: "",
+        about: "the git repository that configuration comes from: a folder, https:// or ssh://; empty is none",
+    },
+    Key {
+        name: "gitops.branch",
+        kind: Kind::Branch,
+        default: "main",
+        about: "the branch of that repository",
+    },
+    Key {
+        name: "gitops.enabled",
+        kind: Kind::Choice(&["false", "true"]),
+        default: "false",
+        about: "whether the app or the daemon looks at the repository by itself",
+    },
+    Key {
+        name: "gitops.interval_seconds",
+        kind: Kind::Integer(10, 86_400),
+        default: "300",
+        about: "how often; a repository on this computer is also looked at when something is committed",
+    },
+    Key {
+        name: "gitops.require_signed",
+        kind: Kind::Choice(&["false", "true"]),
+        default: "false",
+        about: "whether only commits count that are signed by somebody whom your git trusts",
+    },
+    Key {
+        name: "gitops.drift_policy",
+        kind: Kind::Choice(crate::gitops::DriftPolicy::WORDS),
+        default: "report",
+        about: "what happens to what is changed here and git says otherwise, where the repository does not say: \"report\", \"revert\" or \"adopt\"",
+    },
+    Key {
+        name: "gitops.machine",
+        kind: Kind::Machine,
+        default: "",
+        about: "this computer's folder in the repository's machines/; empty is the computer's name",
+    },
+    Key {
         name: "observability.datadog.enabled",
         kind: Kind::Choice(&["false", "true"]),
         default: "false",

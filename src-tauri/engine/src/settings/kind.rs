@@ -62,6 +62,12 @@ pub enum Kind {
     Counts,
     /// A number from 0 to 1.
     Fraction,
+    /// Empty, or where a git repository is.
+    Repository,
+    /// The name of a branch.
+    Branch,
+    /// Empty, or the name of one folder.
+    Machine,
 }
 impl Kind {
     /// Says what is wrong with `value`, or nothing.
@@ -97,6 +103,12 @@ impl Kind {
             Self::Weights => super::stages::weights(value).is_some(),
             Self::Counts => super::stages::counts(value).is_some(),
             Self::Fraction => crate::deployment::Weight::parse(value).is_some(),
+            Self::Repository => value.is_empty() || crate::gitops::is_repository(value),
+            Self::Branch => is_branch(value),
+            Self::Machine => {
+                value.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                    && !value.starts_with('.')
+            }
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -147,8 +159,23 @@ impl Kind {
             Self::Weights => "shares that rise to 1.0, separated by spaces, such as 0.1 0.5 1.0".into(),
             Self::Counts => "whole numbers that rise, separated by spaces, such as 5 15 30".into(),
             Self::Fraction => "a number from 0.0 to 1.0".into(),
+            Self::Repository => {
+                "empty, or a folder, or an address such as https://example.org/me/configuration.git or me@example.org:configuration.git, without a password in it".into()
+            }
+            Self::Branch => "the name of a branch such as main".into(),
+            Self::Machine => "empty, or a name of letters, digits, dots, hyphens and underscores".into(),
         }
     }
+}
+
+/// Source: `git help check-ref-format`; more is refused than git does.
+fn is_branch(text: &str) -> bool {
+    let good = |part: &str| {
+        !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock") && !part.ends_with('.')
+    };
+    text.split('/').all(good)
+        && !text.contains("..")
+        && text.chars().all(|c| c.is_alphanumeric() || "._-/+".contains(c))
 }
 
 fn is_version(text: &str) -> bool {

@@ -13,6 +13,7 @@ mod typed;
 mod values;
 
 pub use file::{Settings, Source};
+pub(crate) use file::{check_setting, settings_in, settings_with};
 pub use keys::{KEYS, Key};
 pub use kind::Kind;
 pub use mail::{Mail, MailServer, MailSettings, MailTls, MailVia};

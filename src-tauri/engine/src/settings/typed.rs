@@ -164,6 +164,49 @@ impl Settings {
         chrono::TimeDelta::days(self.text("backup.quarantine_days").parse().unwrap_or(7))
     }
 
+    /// `gitops.repository`; `None` is none.
+    #[must_use]
+    pub fn gitops_repository(&self) -> Option<&str> {
+        Some(self.text("gitops.repository")).filter(|text| !text.is_empty())
+    }
+
+    /// `gitops.branch`.
+    #[must_use]
+    pub fn gitops_branch(&self) -> &str {
+        self.text("gitops.branch")
+    }
+
+    /// `gitops.enabled`.
+    #[must_use]
+    pub fn gitops_enabled(&self) -> bool {
+        self.text("gitops.enabled") == "true"
+    }
+
+    /// `gitops.interval_seconds`.
+    #[must_use]
+    pub fn gitops_interval(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.text("gitops.interval_seconds").parse().unwrap_or(300))
+    }
+
+    /// `gitops.require_signed`.
+    #[must_use]
+    pub fn gitops_requires_signature(&self) -> bool {
+        self.text("gitops.require_signed") == "true"
+    }
+
+    /// `gitops.drift_policy`.
+    #[must_use]
+    pub fn gitops_drift_policy(&self) -> crate::gitops::DriftPolicy {
+        let policy = crate::gitops::DriftPolicy::from_word(self.text("gitops.drift_policy"));
+        policy.unwrap_or(crate::gitops::DriftPolicy::Report)
+    }
+
+    /// `gitops.machine`; `None` is the computer's name.
+    #[must_use]
+    pub fn gitops_machine(&self) -> Option<&str> {
+        Some(self.text("gitops.machine")).filter(|text| !text.is_empty())
+    }
+
     /// `observability.datadog.enabled`, and where that is: `observability.datadog.address`, or the site's own.
     #[must_use]
     pub fn datadog(&self) -> Option<(&str, Option<&str>)> {

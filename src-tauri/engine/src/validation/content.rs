@@ -62,6 +62,15 @@ pub(super) enum Writer {
     Nobody,
 }
 
+/// Checks a document's text by its name, `.claude.json` or one relative to Claude Code's folder; `file` is what the
+/// findings call it. A text that is no document has none.
+pub(crate) fn validate_text(file: &Path, text: &[u8], as_name: &str) -> Vec<Finding> {
+    match Form::of(as_name) {
+        Form::Document(shape) => check_document(file, text, shape),
+        _ => Vec::new(),
+    }
+}
+
 /// Checks the content of one file by its class. `as_name` is `.claude.json`, or a name relative to Claude Code's
 /// folder; the file may be elsewhere, and nothing beside it is looked at.
 #[must_use]

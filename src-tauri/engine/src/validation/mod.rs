@@ -18,6 +18,7 @@ mod shape;
 pub use claude_config::{refuse_damaged_config, validate_claude_config, validate_documents};
 pub use compare::gone;
 pub use content::validate_file;
+pub(crate) use content::validate_text;
 pub use docker_environment::validate_docker_environment;
 pub use doctor::{Check, Standing, examine};
 pub use finding::{

@@ -7,7 +7,7 @@ mod keys;
 mod text;
 mod three_way;
 
-pub(crate) use keys::KeyTable;
+pub(crate) use keys::{KeyPolicy, KeyTable};
 pub(crate) use text::string_spans;
 pub use three_way::KeyChange;
 pub(crate) use three_way::{apply_changes, merge_documents};

@@ -1,0 +1,102 @@
+//! A repository made of what a computer has, its hook, and a second computer that follows it.
+
+use drydock_tests::rig::Followed;
+use serde_json::json;
+use std::{env, fs, process::Command};
+
+const SECRET: &str = "ghp_FAKEFAKEFAKEFAKEFAKEFAKEFAKE";
+
+fn furnished() -> Followed {
+    let followed = Followed::new();
+    followed
+        .home
+        .write(".claude/settings.json", r#"{"model": "opus", "permissions": {"allow": ["Bash(ls)"]}}"#);
+    let state = json!({
+        "theme": "dark", "userID": "FAKE", "projects": {},
+        "mcpServers": {"github": {"command": "npx", "env": {"GITHUB_TOKEN": SECRET}}, "fs": {"command": "npx"}},
+    });
+    followed.home.write(".claude.json", &state.to_string());
+    followed.home.write(".claude/skills/notes/SKILL.md", "---\nname: notes\n---\nTake notes.\n");
+    followed
+}
+
+#[test]
+fn what_is_here_becomes_a_repository_that_changes_nothing_and_tells_of_secrets() {
+    let followed = furnished();
+    let folder = followed.scratch("mine");
+    let said = followed.gitops(["init", folder.to_str().unwrap()]).ok().stdout;
+    assert!(said.contains("${secret:mcp/github_github_token}"), "{said}");
+    assert!(!said.contains(SECRET));
+    let grep = Command::new("grep").args(["-rl", SECRET]).arg(&folder).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&grep.stdout), "", "the secret is in no file, git's own neither");
+    assert!(followed.gitops(["validate", folder.to_str().unwrap()]).ok().stdout.contains("nothing is wrong"));
+
+    followed.follow(folder.to_str().unwrap());
+    let before = fs::read(followed.home.claude_json()).unwrap();
+    let (report, _) = followed.reconcile();
+    assert_eq!(report["changed"].as_array().unwrap().len(), 0, "{report:#}");
+    assert_eq!(report["held"].as_object().unwrap().len(), 0, "what is here already is asked about no more");
+    assert_eq!(fs::read(followed.home.claude_json()).unwrap(), before);
+}
+
+#[test]
+fn the_hook_refuses_secrets_in_plain_and_what_is_no_configuration() {
+    let followed = furnished();
+    let folder = followed.scratch("mine");
+    followed.gitops(["init", folder.to_str().unwrap()]).ok();
+    let program = followed.drydock(["--version"]).command().get_program().to_owned();
+    let program = std::path::PathBuf::from(program);
+    let path = env::join_paths(
+        [program.parent().unwrap().to_path_buf()]
+            .into_iter()
+            .chain(env::split_paths(&env::var_os("PATH").unwrap())),
+    );
+    let commit = |file: &str, text: &str| {
+        fs::write(folder.join(file), text).unwrap();
+        let git = |arguments: &[&str]| {
+            Command::new("git")
+                .args(["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"])
+                .args(arguments)
+                .current_dir(&folder)
+                .env("PATH", path.as_ref().unwrap())
+                .env("HOME", followed.home.path())
+                .output()
+                .unwrap()
+        };
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "-m", "a change"])
+    };
+    let done = commit("desired/mcp.yaml", &format!("fs:\n  command: npx\n  env:\n    KEY: {SECRET}\n"));
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success() && said.contains("desired/mcp.yaml:4: "), "{said}");
+    assert!(!said.contains(SECRET), "{said}");
+    let done = commit("desired/mcp.yaml", "fs: nothing\n");
+    assert!(!done.status.success());
+    let done = commit("desired/mcp.yaml", "fs:\n  command: node\n");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn another_computer_has_the_same_but_for_what_is_its_own() {
+    let followed = furnished();
+    let folder = followed.scratch("mine");
+    followed.gitops(["init", folder.to_str().unwrap()]).ok();
+    let other = Followed::new();
+    other.follow(folder.to_str().unwrap());
+    fs::create_dir_all(folder.join("machines/desk/claude")).unwrap();
+    fs::write(folder.join("machines/desk/claude/settings.json"), r#"{"model": "haiku"}"#).unwrap();
+    followed.git_in(&folder, &["add", "--all"]);
+    followed
+        .git_in(&folder, &["-c", "core.hooksPath=/dev/null", "commit", "--quiet", "-m", "the desk's own"]);
+    other.reconcile();
+    let (report, _) = {
+        other.gitops(["approve", "--all"]);
+        other.reconcile()
+    };
+    assert_eq!(other.setting("/model"), Some(json!("haiku")));
+    assert_eq!(other.setting("/permissions/allow/0"), Some(json!("Bash(ls)")));
+    assert!(other.file(".claude/skills/notes/SKILL.md").is_file());
+    assert_eq!(report["missing"].as_object().unwrap().len(), 1, "the secret is not there yet: {report:#}");
+    let state = fs::read_to_string(other.home.claude_json()).unwrap();
+    assert!(!state.contains("github") && !state.contains("FAKE"), "{state}");
+}

@@ -1,0 +1,16 @@
+//! Configuration as code from outside: a real bare repository, worked on by the real git, over `file://` and over
+//! `ssh://` to a real sshd.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a step that fails is the test failing"
+)]
+
+mod begun;
+mod by_itself;
+mod kills;
+mod many;
+mod over_ssh;
+mod workflow;
