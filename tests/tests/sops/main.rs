@@ -1,5 +1,6 @@
 //! Files of secrets, beside the program `sops` itself: what one writes the other reads, and what one refuses the other
 //! refuses too.
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -77,7 +77,14 @@ impl Opened<'_> {
                 .remedy("change it in the file with sops itself: sops edit FILE"));
         }
         let written = self.written(value, &leaf.keys(), leaf.layout)?;
-        Ok(spliced(self.source.text, scalar.range.clone(), &written))
+        if !scalar.range.is_empty() {
+            return Ok(spliced(self.source.text, scalar.range.clone(), &written));
+        }
+        // Nothing is written at all: the parser then names the place of the colon or dash before it.
+        let at = scalar.range.start;
+        let sign = self.source.text[at..].starts_with([':', '-']);
+        let at = at + usize::from(sign);
+        Ok(spliced(self.source.text, at..at, &format!(" {written}")))
     }
 
     fn added(&self, name: &str, value: &Value) -> Result<String> {

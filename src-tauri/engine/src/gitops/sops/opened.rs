@@ -91,7 +91,8 @@ impl Opened<'_> {
         }
         let mut parts: Vec<(std::ops::Range<usize>, Zeroizing<String>)> = Vec::new();
         for (leaf, value) in leaves(&self.tree.root).iter().zip(&self.values) {
-            if !self.metadata.selection.takes(&leaf.keys()) || leaf.scalar.text.is_empty() {
+            let is_as_it_was = leaf.scalar.text.is_empty() || *value == Value::Null;
+            if !self.metadata.selection.takes(&leaf.keys()) || is_as_it_was {
                 continue;
             }
             if let Value::Comment(text) = value {

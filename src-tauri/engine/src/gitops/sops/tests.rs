@@ -164,6 +164,16 @@ fn a_value_is_added_where_its_parent_is() {
 }
 
 #[test]
+fn a_key_without_a_value_stays_so_and_can_be_given_one() {
+    let identity = Identity::generate();
+    let text = encrypted(PLAIN, &identity).replace("empty:", "nothing:\nempty:");
+    let opened = open(source(&text), &identity).unwrap();
+    assert!(opened.text().contains("\nnothing:\nempty:"), "{}", *opened.text());
+    let after = set(&text, &identity, "nothing", "something").unwrap();
+    assert_eq!(secrets_of(&after, &identity)["nothing"], "something");
+}
+
+#[test]
 fn comments_of_others_stay_when_a_value_changes() {
     let identity = Identity::generate();
     let text = encrypted(PLAIN, &identity).replace("empty:", "# a note\nempty:");
