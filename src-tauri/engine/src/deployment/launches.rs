@@ -299,6 +299,24 @@ mod tests {
     }
 
     #[test]
+    fn only_a_candidate_that_fails_by_itself_is_stood_in_for() {
+        let decision = |side, why| Decision { side, deployment: None, u: None, weight: Weight::ALL, why };
+        let tried = decision(Side::Canary, Why::Weight);
+        for code in [Code::ImageBroken, Code::SyncIn, Code::Internal] {
+            assert!(Deployments::falls_back(&tried, code), "{code}");
+        }
+        // On stable it would be no better.
+        for code in
+            [Code::EngineFailed, Code::LoginNone, Code::LockHeld, Code::DiskFull, Code::ProjectMissing]
+        {
+            assert!(!Deployments::falls_back(&tried, code), "{code}");
+        }
+        assert!(!Deployments::falls_back(&decision(Side::Stable, Why::Weight), Code::ImageBroken));
+        // Who asks for the candidate is told why it does not start.
+        assert!(!Deployments::falls_back(&decision(Side::Canary, Why::Forced), Code::ImageBroken));
+    }
+
+    #[test]
     fn conversations_are_known_by_their_files() {
         let id = "0199d0a5-7c1e-7000-8000-000000000001";
         assert_eq!(conversation_of(&format!(".claude/projects/-p/{id}.jsonl")).as_deref(), Some(id));
