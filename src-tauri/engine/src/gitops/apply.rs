@@ -116,7 +116,12 @@ pub(super) enum Recorded {
     No(Error),
 }
 
-/// Finishes or takes back what an ended process was at. `holds` says whether the transaction of an id is recorded.
+/// Whether an ended process was in the middle of a transaction.
+pub(super) fn is_begun(folder: &Path) -> bool {
+    journal_file(folder).is_file()
+}
+
+/// Finishes or takes back what an ended process was at. The caller holds the sync lock. `holds` says whether the transaction of an id is recorded.
 ///
 /// # Errors
 /// When a file cannot be read or written; it is tried again at the next start.

@@ -177,7 +177,8 @@ impl Gitops {
     }
 }
 
-/// Writes down what was changed, so that it can be proven: from what, to what, by which commit, and why.
+/// The log of every change, proven: from what, to what, by which commit and whom, and why. It is written by each look that
+/// changes something, in the same transaction.
 ///
 /// # Errors
 /// [`Code::GitopsAudit`] when the log is not what was written.

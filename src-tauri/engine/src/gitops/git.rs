@@ -9,11 +9,15 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     env,
     ffi::{OsStr, OsString},
+    fs::File,
     io::{Read, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -53,6 +57,8 @@ pub(super) struct Git {
     home: PathBuf,
     variables: Vec<(&'static str, OsString)>,
     keeps: Keeps,
+    /// Held by each git as well: one that outlives us is waited for by the next.
+    lock: Option<Arc<File>>,
 }
 
 /// Whether the variables that a hook got are for us.
@@ -96,7 +102,14 @@ impl Git {
             home: home.to_path_buf(),
             variables: Vec::new(),
             keeps: Keeps::Nothing,
+            lock: None,
         })
+    }
+
+    /// With the lock of the configuration, which each git then holds as long as it runs.
+    pub(super) fn holding(mut self, lock: Option<Arc<File>>) -> Self {
+        self.lock = lock;
+        self
     }
 
     pub(super) fn keeping(mut self, keeps: Keeps) -> Self {
@@ -120,6 +133,9 @@ impl Git {
             "protocol.allow=user",
             "protocol.ext.allow=never",
             "fetch.fsckObjects=true",
+            // One that outlives us must end as well when nothing comes any more.
+            "http.lowSpeedLimit=1",
+            "http.lowSpeedTime=30",
             "gc.autoDetach=false",
             "maintenance.autoDetach=false",
         ] {
@@ -206,19 +222,24 @@ impl Git {
                 if set.is_empty() { "ssh".to_owned() } else { set }
             }
         };
-        Ok(format!("{own} -oBatchMode=yes -oConnectTimeout=10"))
+        Ok(format!(
+            "{own} -oBatchMode=yes -oConnectTimeout=10 -oServerAliveInterval=15 -oServerAliveCountMax=2"
+        ))
     }
 
     /// Runs a command to its end, or ends it with all that it started.
     fn end(&self, command: &mut Command, input: Option<&[u8]>, patience: Duration) -> Result<Answer> {
-        let started = command
-            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
         let failed = |cause: std::io::Error| {
             Error::new(Code::GitopsRepository, format!("{} cannot be run", self.program.display())).why(cause)
         };
+        // The lock's file is empty: reading it is reading nothing.
+        let held = self.lock.as_ref().map(|lock| lock.try_clone()).transpose().map_err(failed)?;
+        let nothing = || held.map_or_else(Stdio::null, Stdio::from);
+        let started = command
+            .stdin(if input.is_some() { Stdio::piped() } else { nothing() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         let mut child = started.map_err(failed)?;
         // It is in a group of its own, which a signal to ours does not reach.
         let _ends_with_us = HalfMade::process(child.id());

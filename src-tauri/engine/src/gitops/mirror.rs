@@ -13,9 +13,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fmt, fs,
+    fmt,
+    fs::{self, File},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    sync::Arc,
 };
 
 /// The name of a commit.
@@ -100,15 +101,21 @@ impl Mirror {
     ///
     /// # Errors
     /// [`Code::GitNone`], or when it cannot be made.
-    pub(super) fn open(folder: &Path, home: &Path, remote: Remote, branch: &str) -> Result<Self> {
+    pub(super) fn open(
+        folder: &Path,
+        home: &Path,
+        remote: Remote,
+        branch: &str,
+        lock: Option<Arc<File>>,
+    ) -> Result<Self> {
         if !folder.join("HEAD").is_file() {
             create_private_dir(folder)?;
             let git = Git::find(folder, home)?;
             // No template: none of its hooks and settings are for this.
             git.output(&["init", "--quiet", "--bare", "--template=", "."], None)?;
         }
-        remove_left_locks(folder, SystemTime::now());
-        Ok(Self { git: Git::find(folder, home)?, remote, branch: branch.to_owned() })
+        remove_left_locks(folder);
+        Ok(Self { git: Git::find(folder, home)?.holding(lock), remote, branch: branch.to_owned() })
     }
 
     pub(super) fn branch(&self) -> &str {
@@ -350,15 +357,12 @@ pub enum Pushed {
 }
 
 /// A git that was killed leaves its locks, and no other would ever take them. Nobody but the caller works on this
-/// copy, and its git ends within a minute.
-fn remove_left_locks(folder: &Path, now: SystemTime) {
-    const SURELY_LEFT: Duration = Duration::from_secs(300);
+/// copy: a git that outlived its Drydock holds the configuration's lock.
+fn remove_left_locks(folder: &Path) {
     let locks =
         walkdir::WalkDir::new(folder).into_iter().filter_entry(|entry| entry.file_name() != "objects");
     for entry in locks.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with(".lock")) {
-        let modified = entry.metadata().ok().and_then(|data| data.modified().ok());
-        let is_left = modified.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age > SURELY_LEFT));
-        if is_left && let Err(cause) = fs::remove_file(entry.path()) {
+        if let Err(cause) = fs::remove_file(entry.path()) {
             tracing::warn!(%cause, "a lock of an ended git stays");
         }
     }
@@ -518,20 +522,18 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_a_killed_git_left_is_removed_once_it_is_surely_nobodys() {
+    fn a_lock_that_a_killed_git_left_is_in_nobodys_way() {
         let repository = Repository::new();
         repository.write("drydock.yaml", "version: 1\n");
         repository.commit("one");
-        let mirror = repository.mirror();
-        mirror.fetch().unwrap();
-        let lock = repository.mirror_folder().join("shallow.lock");
-        fs::write(&lock, "").unwrap();
-        repository.mirror();
-        assert!(lock.exists(), "a git may still be at work");
-        let long_ago = SystemTime::now() - Duration::from_secs(3600);
-        fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+        repository.mirror().fetch().unwrap();
+        for name in ["shallow.lock", "refs/drydock/incoming.lock", "packed-refs.lock"] {
+            fs::write(repository.mirror_folder().join(name), "").unwrap();
+        }
+        repository.write("README.md", "new\n");
+        let commit = repository.commit("two");
         assert!(matches!(repository.mirror().fetch().unwrap(), Fetched::Done));
-        assert!(!lock.exists());
+        assert_eq!(repository.mirror().incoming().unwrap(), Some(commit));
     }
 
     #[test]

@@ -122,7 +122,14 @@ impl<'a> Look<'a> {
         let (remote, address) = gitops.remote()?;
         let mut state = store.load()?;
         let transaction = state.transaction;
-        apply::recover(&gitops.transaction(), |id| transaction == Some(id))?;
+        if apply::is_begun(&gitops.transaction()) {
+            let _lock = SyncLock::acquire_blocking(
+                &gitops.locations.sync_lock,
+                "configuration from git",
+                gitops.settings.lock_timeout(),
+            )?;
+            apply::recover(&gitops.transaction(), |id| transaction == Some(id))?;
+        }
         audit::append(&store.folder().join(audit::FILE), &state.unlogged)?;
         if state.repository != address {
             // What was written from another repository is nobody's any more: it is compared anew.
@@ -136,6 +143,7 @@ impl<'a> Look<'a> {
             &gitops.locations.home,
             remote,
             gitops.settings.gitops_branch(),
+            Some(store.lock()),
         )?;
         Ok(Self { gitops, store, before: state.clone(), state, mirror, salt, now })
     }

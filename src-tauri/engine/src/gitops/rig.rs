@@ -77,7 +77,7 @@ impl Repository {
     pub(super) fn mirror(&self) -> Mirror {
         let folder = self.mirror_folder();
         let home = self.folder.path().join("home");
-        Mirror::open(&folder, &home, Remote::Here(self.bare()), "main").unwrap()
+        Mirror::open(&folder, &home, Remote::Here(self.bare()), "main", None).unwrap()
     }
 }
 

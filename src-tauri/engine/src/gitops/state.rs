@@ -18,6 +18,7 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -168,7 +169,8 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
-    _lock: File,
+    /// Given back when the last that has it lets go: this value, or a git that outlives the process.
+    lock: Arc<File>,
 }
 
 /// Where it is kept.
@@ -196,7 +198,7 @@ impl Store {
         let deadline = Instant::now() + patience;
         loop {
             match lock.try_lock() {
-                Ok(()) => return Ok(Self { folder, _lock: lock }),
+                Ok(()) => return Ok(Self { folder, lock: Arc::new(lock) }),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(BETWEEN),
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::new(
@@ -208,6 +210,10 @@ impl Store {
                 Err(TryLockError::Error(cause)) => return Err(cause).context("lock", &path),
             }
         }
+    }
+
+    pub(super) fn lock(&self) -> Arc<File> {
+        self.lock.clone()
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -294,6 +300,19 @@ mod tests {
         let store = Store::take(dir.path(), Duration::ZERO).unwrap();
         assert_eq!(Store::take(dir.path(), Duration::ZERO).unwrap_err().code(), Code::GitopsBusy);
         drop(store);
+        Store::take(dir.path(), Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_outlives_its_drydock_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::take(dir.path(), Duration::ZERO).unwrap();
+        let held = store.lock().try_clone().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000").stdin(held).spawn().unwrap();
+        drop(store);
+        assert_eq!(Store::take(dir.path(), Duration::ZERO).unwrap_err().code(), Code::GitopsBusy);
+        child.kill().unwrap();
+        child.wait().unwrap();
         Store::take(dir.path(), Duration::ZERO).unwrap();
     }
 

@@ -13,7 +13,7 @@ pub(super) fn document(map: &serde_json::Map<String, Value>) -> String {
 fn write(map: &serde_json::Map<String, Value>, depth: usize, text: &mut String) {
     for (key, value) in map {
         text.push_str(&"  ".repeat(depth));
-        text.push_str(&scalar(key));
+        text.push_str(&scalar(key, Where::Key));
         text.push(':');
         match value {
             Value::Object(inner) if !inner.is_empty() => {
@@ -21,40 +21,45 @@ fn write(map: &serde_json::Map<String, Value>, depth: usize, text: &mut String) 
                 write(inner, depth + 1, text);
             }
             Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
-                let items: Vec<_> = items.iter().map(one).collect();
+                let items: Vec<_> = items.iter().map(|item| one(item, Where::List)).collect();
                 text.push_str(&format!(" [{}]\n", items.join(", ")));
             }
             // What is nested more deeply is rare, and JSON is YAML.
             Value::Object(_) | Value::Array(_) => text.push_str(&format!(" {value}\n")),
-            leaf => text.push_str(&format!(" {}\n", one(leaf))),
+            leaf => text.push_str(&format!(" {}\n", one(leaf, Where::Value))),
         }
     }
 }
 
-fn one(value: &Value) -> String {
+/// Where a text stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Key,
+    Value,
+    List,
+}
+
+fn one(value: &Value, at: Where) -> String {
     match value {
-        Value::String(text) => scalar(text),
+        Value::String(text) => scalar(text, at),
         other => other.to_string(),
     }
 }
 
-/// Without quotes where it reads as itself, in a list as well.
-fn scalar(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
+/// Without quotes where it reads as itself.
+fn scalar(text: &str, at: Where) -> String {
     let is_simple = !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || " _./:${}@+-".contains(c))
         && !text.starts_with(['-', ' ', '{', '}', '@'])
         && !text.ends_with([' ', ':'])
         && !text.contains(": ");
-    let is_open = text.contains("${") && !text.starts_with("${");
-    let in_list = format!("a: [{text}]\n");
-    let alone = format!("a: {text}\n");
-    let reads = |yaml: &str, as_what: Value| {
-        read_yaml(yaml.as_bytes()).is_ok_and(|node| node.json() == serde_json::json!({ "a": as_what }))
+    let (yaml, as_what) = match at {
+        Where::Key => (format!("{text}: 1\n"), serde_json::json!({ text: 1 })),
+        Where::Value => (format!("a: {text}\n"), serde_json::json!({ "a": text })),
+        Where::List => (format!("a: [{text}]\n"), serde_json::json!({ "a": [text] })),
     };
-    let braces = text.contains(['{', '}']);
-    let fits = reads(&alone, Value::from(text)) && (braces || reads(&in_list, serde_json::json!([text])));
-    if is_simple && fits && !is_open { text.to_owned() } else { quoted }
+    let reads = || read_yaml(yaml.as_bytes()).is_ok_and(|node| node.json() == as_what);
+    if is_simple && reads() { text.to_owned() } else { Value::from(text).to_string() }
 }
 
 #[cfg(test)]
