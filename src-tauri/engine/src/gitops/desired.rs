@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::gitops::{
         repository::{self, Reader},
-        secrets::NoSecrets,
+        secrets::SopsSecrets,
         tree::Tree,
     };
 
@@ -138,10 +138,6 @@ mod tests {
                 ("github".to_owned(), Sensitive::new("FAKE-token".to_owned())),
                 ("deep/key".to_owned(), Sensitive::new("FAKE-deep".to_owned())),
             ]))
-        }
-
-        fn encrypt(&self, _: &str, _: &BTreeMap<String, Sensitive<String>>) -> Result<Vec<u8>> {
-            Ok(Vec::new())
         }
     }
 
@@ -177,8 +173,10 @@ mod tests {
 
     #[test]
     fn a_file_of_secrets_that_nothing_asks_for_is_not_opened() {
-        assert!(resolve(&repository(&[FILE]), "/home/me", "desk", &NoSecrets).is_ok());
-        let error = resolve(&repository(&[SERVERS, FILE]), "/home/me", "desk", &NoSecrets).unwrap_err();
+        let home = tempfile::tempdir().unwrap();
+        let nobody = SopsSecrets::of(&crate::paths::Locations::find(Some(home.path())).unwrap());
+        assert!(resolve(&repository(&[FILE]), "/home/me", "desk", &nobody).is_ok());
+        let error = resolve(&repository(&[SERVERS, FILE]), "/home/me", "desk", &nobody).unwrap_err();
         assert_eq!(error.code(), Code::GitopsSecret);
     }
 }

@@ -1,11 +1,6 @@
 //! Configuration from git, for one home.
 
-use super::{
-    git::Remote,
-    mirror::hint,
-    secrets::{NoSecrets, Secrets},
-    state,
-};
+use super::{git::Remote, mirror::hint, secrets::SopsSecrets, state};
 use crate::{
     backup::Backups,
     error_handling::{Code, Error, Result},
@@ -61,8 +56,8 @@ impl Gitops {
     }
 
     /// What opens the repository's files of secrets.
-    pub(super) fn secrets(&self) -> &dyn Secrets {
-        &NoSecrets
+    pub(super) fn secrets(&self) -> SopsSecrets {
+        SopsSecrets::of(&self.locations)
     }
 
     /// The name of this computer's folder in `machines/`, and the computer's name for `${host}`.

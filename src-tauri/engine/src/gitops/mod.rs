@@ -50,7 +50,7 @@ pub use decide::{GitopsStatus, Which, audit_config_change, detect_drift};
 pub(crate) use git::is_repository;
 pub use gitops::Gitops;
 pub(crate) use gitops::repository_hint;
-pub use init::{Begun, Encrypted};
+pub use init::Begun;
 pub use mirror::{About, Commit, Pushed};
 pub use place::{Arrives, Below, Place};
 pub use preview::{Difference, Preview, Would};

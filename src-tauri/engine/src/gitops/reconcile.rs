@@ -257,7 +257,7 @@ impl<'a> Look<'a> {
             }
             return Err(error.remedy("mend it, and see with: drydock gitops validate"));
         }
-        let desired = resolve(&repository, &home, &host, self.gitops.secrets())?;
+        let desired = resolve(&repository, &home, &host, &self.gitops.secrets())?;
         let emptied =
             desired.values.is_empty() && desired.missing.is_empty() && !self.state.inventory.is_empty();
         if emptied && repository.root.emptying == Emptying::Refused {

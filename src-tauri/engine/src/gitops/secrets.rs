@@ -1,47 +1,89 @@
 //! Secrets of the repository: what stands where a text says `${secret:…}`, and what stands in plain where it
 //! should not.
 
+use super::{
+    identity::Identity,
+    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt, unencrypted_lines},
+};
 use crate::{
     error_handling::{Code, Error, Result},
     keychain::Sensitive,
     observability::redacted,
+    paths::Locations,
 };
+use chrono::Utc;
+use serde_json::Value;
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
-/// Opens and makes files of secrets.
+/// Opens files of secrets.
 pub(super) trait Secrets {
     /// The secrets of a file, by their keys; keys within keys are joined by `/`.
     ///
     /// # Errors
     /// [`Code::GitopsSecret`] when it cannot be opened: no key that fits, or it was tampered with.
     fn decrypt(&self, path: &str, text: &[u8]) -> Result<BTreeMap<String, Sensitive<String>>>;
+}
 
-    /// A file of these secrets.
+/// Files of SOPS, by the key of this home's user.
+#[derive(Debug, Clone)]
+pub(super) struct SopsSecrets(Locations);
+
+impl SopsSecrets {
+    pub(super) fn of(locations: &Locations) -> Self {
+        Self(locations.clone())
+    }
+
+    /// A file of these secrets, for this computer's key, which is made if there is none.
     ///
     /// # Errors
-    /// [`Code::GitopsSecret`] when it cannot be made.
-    fn encrypt(&self, path: &str, secrets: &BTreeMap<String, Sensitive<String>>) -> Result<Vec<u8>>;
-}
+    /// When there is no key and none can be made, or a key's name cannot be in such a file.
+    pub(super) fn encrypt(
+        &self,
+        path: &str,
+        secrets: &BTreeMap<String, Sensitive<String>>,
+    ) -> Result<Vec<u8>> {
+        let identity = Identity::load_or_make(&self.0)?;
+        let rule = Rule {
+            recipients: vec![identity.recipient()],
+            selection: Selection::default(),
+            scope: MacScope::All,
+        };
+        let mut text = Zeroizing::new(String::new());
+        for (name, secret) in secrets {
+            // As JSON, which YAML has within itself.
+            let quoted = Zeroizing::new(Value::from(secret.reveal().as_str()).to_string());
+            text.push_str(&format!("{}: {}\n", Value::from(name.as_str()), quoted.as_str()));
+        }
+        encrypt(Source { name: path, text: &text }, &rule, Utc::now()).map(String::into_bytes)
+    }
 
-/// For a Drydock that opens no files of secrets.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NoSecrets;
-
-impl NoSecrets {
-    fn refused(path: &str) -> Error {
-        Error::new(Code::GitopsSecret, format!("{path} is encrypted, and this Drydock cannot open it"))
-            .remedy("use a Drydock that opens files of SOPS")
+    /// For whom such a file is.
+    ///
+    /// # Errors
+    /// When the key of this home cannot be read or made.
+    pub(super) fn recipients(&self) -> Result<Vec<Recipient>> {
+        Ok(vec![Identity::load_or_make(&self.0)?.recipient()])
     }
 }
 
-impl Secrets for NoSecrets {
-    fn decrypt(&self, path: &str, _text: &[u8]) -> Result<BTreeMap<String, Sensitive<String>>> {
-        Err(Self::refused(path))
+impl Secrets for SopsSecrets {
+    fn decrypt(&self, path: &str, text: &[u8]) -> Result<BTreeMap<String, Sensitive<String>>> {
+        let secrets = SecretFiles::of(&self.0).decrypt(path, text).map_err(|error| unopened(path, &error))?;
+        Ok(secrets.into_iter().map(|(name, secret)| (name.replace('.', "/"), secret)).collect())
     }
+}
 
-    fn encrypt(&self, path: &str, _secrets: &BTreeMap<String, Sensitive<String>>) -> Result<Vec<u8>> {
-        Err(Self::refused(path))
+/// The code of all files of secrets that a commit brings and that cannot be opened; why is what SOPS's form says.
+fn unopened(path: &str, cause: &Error) -> Error {
+    let mut error = Error::new(Code::GitopsSecret, format!("{path} cannot be opened")).why(cause.message());
+    for why in cause.causes() {
+        error = error.why(why);
     }
+    for remedy in cause.remedies() {
+        error = error.remedy(remedy);
+    }
+    error
 }
 
 /// A secret that stands in plain.
@@ -55,11 +97,15 @@ pub(super) struct Found {
 
 /// What looks like a secret in a file of the repository.
 pub(super) fn plain_secrets(path: &str, text: &[u8]) -> Vec<Found> {
-    // What SOPS made is encrypted; that it is, its own check says.
-    if path.starts_with("secrets/") {
-        return Vec::new();
-    }
     let text = String::from_utf8_lossy(text);
+    if path.starts_with("secrets/") {
+        let lines = unencrypted_lines(Source { name: path, text: &text });
+        // What SOPS made and somebody broke is for its own check, which says what is broken.
+        let is_of_sops = text.lines().any(|line| line.starts_with("sops:"));
+        let lines = if is_of_sops && lines == [1] { Vec::new() } else { lines };
+        let in_plain = |line| Found { line, what: "a value that is not encrypted".to_owned() };
+        return lines.into_iter().map(in_plain).collect();
+    }
     let is_document = path.ends_with(".json") || path.ends_with(".yaml");
     let lines = text.lines().enumerate();
     lines
@@ -131,6 +177,28 @@ mod tests {
         assert_eq!(found("desired/claude/CLAUDE.md", "never print a token: use the vault\n"), [0; 0]);
         assert_eq!(found("desired/claude/CLAUDE.md", "use sk-ant-api03-FAKEFAKEFAKE\n"), [1]);
         assert_eq!(found("desired/mcp.yaml", "a: {url: \"https://me:FAKEpass@example.org/\"}\n"), [1]);
-        assert_eq!(found("secrets/x.enc.yaml", "token: ENC[AES256_GCM,data:abcdefgh]\n"), [0; 0]);
+        assert_eq!(found("secrets/x.enc.yaml", "token: FAKE-abcdefgh-1\n"), [1]);
+    }
+
+    #[test]
+    fn what_is_encrypted_here_is_opened_here_and_nowhere_else() {
+        let home = tempfile::tempdir().unwrap();
+        let secrets = SopsSecrets::of(&Locations::find(Some(home.path())).unwrap());
+        let kept = BTreeMap::from([
+            ("github".to_owned(), Sensitive::new("ghp_FAKE: \"#1\"\n".to_owned())),
+            ("a.b".to_owned(), Sensitive::new("no".to_owned())),
+        ]);
+        let name = "secrets/mcp.enc.yaml";
+        let text = secrets.encrypt(name, &kept).unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains("FAKE"));
+        assert_eq!(plain_secrets(name, &text), []);
+        let opened = secrets.decrypt(name, &text).unwrap();
+        assert_eq!(opened["github"].reveal(), "ghp_FAKE: \"#1\"\n");
+        assert_eq!(opened.len(), 2);
+
+        let other = tempfile::tempdir().unwrap();
+        let others = SopsSecrets::of(&Locations::find(Some(other.path())).unwrap());
+        others.recipients().unwrap();
+        assert_eq!(others.decrypt(name, &text).unwrap_err().code(), Code::GitopsSecret);
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::render::{ago, counted, table};
 use drydock_engine::gitops::{
-    Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, Encrypted, GitopsStatus, HeldChange,
-    HeldWhy, Outcome, Place, Preview, Pushed, Report, Would,
+    Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange, HeldWhy,
+    Outcome, Place, Preview, Pushed, Report, Would,
 };
 use std::collections::BTreeMap;
 
@@ -14,12 +14,7 @@ pub(super) fn begun(begun: &Begun) -> String {
         text.push_str(&format!("  left out: {file}: {why}\n"));
     }
     if !begun.secrets.is_empty() {
-        text.push_str(match begun.encrypted {
-            Encrypted::Yes => "\nsecrets, encrypted in secrets/:\n",
-            Encrypted::No | Encrypted::Nothing => {
-                "\nsecrets that were found, and are not in it; put them there encrypted:\n"
-            }
-        });
+        text.push_str("\nsecrets, encrypted in secrets/:\n");
         for (name, place) in &begun.secrets {
             text.push_str(&format!("  ${{secret:{name}}}   now in {place}\n"));
         }

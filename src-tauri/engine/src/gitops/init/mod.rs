@@ -10,6 +10,7 @@ use super::{
     gitops::Gitops,
     mirror::Commit,
     repository::{self, Reader},
+    sops::Rules,
     tree::Tree,
 };
 use crate::{
@@ -32,26 +33,12 @@ pub struct Begun {
     pub folder: PathBuf,
     /// Its files.
     pub files: Vec<String>,
-    /// Secrets that were found, by the names that stand for them, and where they are.
+    /// Secrets that were found, by the names that stand for them, and where they are. In the repository they are encrypted.
     pub secrets: BTreeMap<String, String>,
-    /// Whether the secrets are in the repository, encrypted; else they are to be put there.
-    pub encrypted: Encrypted,
     /// What is not in it, and why.
     pub left: BTreeMap<String, String>,
     /// Its first commit.
     pub commit: Commit,
-}
-
-/// Whether the secrets that were found are in the repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Encrypted {
-    /// They are, encrypted.
-    Yes,
-    /// They are to be put there.
-    No,
-    /// There are none.
-    Nothing,
 }
 
 impl Gitops {
@@ -62,18 +49,13 @@ impl Gitops {
     pub fn init(&self, folder: &Path) -> Result<Begun> {
         refuse_full(folder)?;
         let Present { mut files, secrets, left } = present(self)?;
-        let mut encrypted = if secrets.is_empty() { Encrypted::Nothing } else { Encrypted::Yes };
+        let opener = self.secrets();
         for (name, kept) in &secrets {
             let path = format!("secrets/{name}.enc.yaml");
-            match self
-                .secrets()
-                .encrypt(&path, &kept.iter().map(|(key, one)| (key.clone(), one.value.clone())).collect())
-            {
-                Ok(text) => _ = files.insert(path, text),
-                Err(error) if error.code() == Code::GitopsSecret => encrypted = Encrypted::No,
-                Err(error) => return Err(error),
-            }
+            let kept = kept.iter().map(|(key, one)| (key.clone(), one.value.clone())).collect();
+            files.insert(path.clone(), opener.encrypt(&path, &kept)?);
         }
+        files.insert(".sops.yaml".to_owned(), Rules::first(&opener.recipients()?).into_bytes());
         files.extend(texts::FILES.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())));
         for (name, text) in &files {
             let file = folder.join(name);
@@ -90,14 +72,7 @@ impl Gitops {
                 kept.iter().map(move |(key, one)| (format!("{file}/{key}"), one.place.to_string()))
             })
             .collect();
-        Ok(Begun {
-            folder: folder.to_path_buf(),
-            files: files.into_keys().collect(),
-            secrets,
-            encrypted,
-            left,
-            commit,
-        })
+        Ok(Begun { folder: folder.to_path_buf(), files: files.into_keys().collect(), secrets, left, commit })
     }
 
     /// What was made must be what is read.
@@ -181,7 +156,6 @@ mod tests {
         let conf = folder.join("conf");
         let gitops = gitops_at(&folder, &conf, &[]);
         let begun = gitops.init(&conf).unwrap();
-        assert_eq!(begun.encrypted, Encrypted::No);
         assert_eq!(
             begun.secrets.keys().collect::<Vec<_>>(),
             ["mcp/git_hub_github_token", "settings/env_api_token"]
@@ -224,7 +198,7 @@ mod tests {
         let report = reconcile_config(&gitops, &Wish::of_user(), now).unwrap();
         assert_eq!(report.outcome, Outcome::Synced);
         assert!(report.changed.is_empty() && report.held.is_empty() && report.drift.is_empty(), "{report:?}");
-        assert_eq!(report.missing.len(), 2);
+        assert_eq!(report.missing.len(), 0);
         let after: Vec<_> = [".claude.json", ".claude/settings.json"].map(|name| home.read(name)).to_vec();
         assert_eq!(before, after);
     }

@@ -8,7 +8,6 @@ pub(super) const HOOK: &str = ".githooks/pre-commit";
 pub(super) const FILES: &[(&str, &str)] = &[
     ("drydock.yaml", include_str!("files/drydock.yaml")),
     ("README.md", include_str!("files/README.md")),
-    (".sops.yaml", include_str!("files/sops.yaml")),
     (HOOK, include_str!("files/pre-commit")),
     (".github/workflows/configuration.yml", include_str!("files/configuration.yml")),
 ];
