@@ -23,6 +23,8 @@ use std::{
 /// The file in a project's folder whose word says how the front misbehaves: `exit`, `slow SECONDS` or `leak`.
 pub const MISBEHAVE: &str = ".misbehave";
 
+// What was downloaded or built under a version is not fetched again: a front that is changed needs other numbers.
+
 /// A front that is well unless a project says otherwise.
 pub const WELL: &str = "2.0.990";
 /// The same once more: another content, so another image.
