@@ -38,6 +38,12 @@ fn a_commit_here_is_seen_at_once_and_drift_comes_back_where_that_is_wanted() {
     followed.set("gitops.interval_seconds", "86400");
     followed.say(&json!({"model": "haiku"}));
     until_setting(&followed, "/model", &json!("haiku"));
+    // What is written before the look is at its end is another thing: git and somebody here, at the same time.
+    let newest = followed.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    until("the commit is in force", LIMIT, || {
+        let status = followed.gitops(["status", "--json"]).ok().json();
+        (status["in_force"]["commit"] == newest.as_str()).then_some(())
+    });
     followed.set("gitops.interval_seconds", "10");
     fs::write(followed.file(".claude/settings.json"), r#"{"model": "sonnet"}"#).unwrap();
     until_setting(&followed, "/model", &json!("haiku"));

@@ -98,7 +98,10 @@ pub(super) fn apply(
                 }
                 Ok(Recorded::No(error)) | Err(error) => Err(error),
             },
-            Err(error) => Ok(Applied::Unproven(error)),
+            // What another program wrote in this moment is not the commit's fault.
+            Err(error) => {
+                moved(&journal.deeds).map(|moved| moved.map_or(Applied::Unproven(error), Applied::Moved))
+            }
         },
         Ok(Some(moved)) => Ok(Applied::Moved(moved)),
         Err(error) => Err(error),
@@ -174,6 +177,16 @@ fn deeds(staged: Vec<(Deed, Option<Staged>)>) -> Result<Option<PathBuf>> {
         };
         if !is_done {
             return Ok(Some(deed.target));
+        }
+    }
+    Ok(None)
+}
+
+/// The first place that does not hold any more what was put there, if any.
+fn moved(deeds: &[Deed]) -> Result<Option<PathBuf>> {
+    for deed in deeds {
+        if mark_if_there(&deed.target)? != deed.after {
+            return Ok(Some(deed.target.clone()));
         }
     }
     Ok(None)
@@ -387,7 +400,7 @@ mod tests {
             },
             |_| Ok(Recorded::Yes),
         );
-        assert!(matches!(applied.unwrap(), Applied::Unproven(_)));
+        assert!(matches!(applied.unwrap(), Applied::Moved(_)));
         assert_eq!(folder.read("a").as_deref(), Some("somebody's"));
         assert_eq!((folder.read("new"), folder.read("gone").as_deref()), (None, Some("old gone")));
         folder.assert_clear();
