@@ -171,8 +171,8 @@ impl Outcome {
 
 /// What Claude Code says when it ends for a reason that is not its own.
 ///
-/// Source: its messages, as seen with 2.0.50 and 2.1.330 for a wrong key, no login, an address where nobody
-/// answers, and an unknown option.
+/// Source: seen with 2.1.330: no login, an unknown option. The others are from its texts and from what its API answers;
+/// one that is told otherwise counts as a fault of the image, which is judged with many others.
 const SAYINGS: &[(&str, Outcome)] = &[
     ("Invalid API key", Outcome::Auth),
     ("Please run /login", Outcome::Auth),
