@@ -2,7 +2,7 @@
 
 use super::trial::Trial;
 use drydock_tests::rig::{Running, WELL, until};
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 const LIMIT: Duration = Duration::from_secs(100);
 
@@ -31,6 +31,26 @@ fn one_that_was_taken_back_is_told_until_the_user_has_seen_it() {
     until("it is told", LIMIT, || fires(&trial).then_some(()));
     trial.drydock(&["deploy", "status", "--seen"]).done().ok();
     until("it is over", LIMIT, || (!fires(&trial)).then_some(()));
+}
+
+#[test]
+fn a_version_that_comes_out_is_noticed_and_tried_where_the_user_wants_that() {
+    let trial = Trial::new("0.1 1.0", "5 10");
+    let looked = trial.rig.home.path().join(".local/share/drydock/newest.json");
+    fs::create_dir_all(looked.parent().unwrap()).unwrap();
+    fs::write(&looked, r#"{"at": "2026-01-01T00:00:00Z", "newest": null}"#).unwrap();
+    trial.set("image.claude_version", "2.0.50");
+    let watching = daemon(&trial);
+    until("it is noticed", LIMIT, || trial.status()["newer"].as_str().map(str::to_owned));
+    assert_eq!(trial.state(), "none", "only noticed");
+    assert!(trial.events().contains(&"deployment.newer".to_owned()));
+    drop(watching);
+
+    trial.set("deployment.new_versions", "try");
+    fs::write(&looked, r#"{"at": "2026-01-01T00:00:00Z", "newest": null}"#).unwrap();
+    let _watching = daemon(&trial);
+    until("it is tried", LIMIT * 3, || (trial.state() == "stage").then_some(()));
+    assert_eq!(trial.status()["deployment"]["candidate"]["claude_version"], WELL);
 }
 
 #[test]

@@ -11,4 +11,5 @@ mod alone;
 mod bad;
 mod good;
 mod launches;
+mod smoke;
 mod trial;

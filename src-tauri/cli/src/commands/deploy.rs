@@ -35,7 +35,13 @@ pub(super) async fn deploy(context: &Context, wanted: Deploy) -> Result<ExitCode
                 deployments.see()?;
             }
             let status = deployments.track_deployment(Utc::now())?;
-            render::answer(context.format, &status, || told(&status));
+            render::answer(context.format, &status, || {
+                let mut text = told(&status);
+                if let Some(newer) = &status.newer {
+                    let _ = writeln!(text, "Claude Code {newer} is out: drydock deploy canary {newer}");
+                }
+                text
+            });
         }
         Deploy::Promote { full } => {
             let promotion = if full { Promotion::Full } else { Promotion::Next };

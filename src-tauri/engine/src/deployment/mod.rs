@@ -14,6 +14,7 @@ mod identity;
 mod judge;
 mod launches;
 mod machine;
+mod newest;
 mod observed;
 mod outcome;
 mod policy;

@@ -33,6 +33,8 @@ pub struct DeploymentStatus {
     pub versions: Vec<VersionFigures>,
     /// What is not tried again by itself.
     pub denied: Vec<Denied>,
+    /// A version that is newer than what sessions use.
+    pub newer: Option<String>,
 }
 
 /// One version in figures.
@@ -82,6 +84,7 @@ impl Deployments {
             missing: Vec::new(),
             versions: Vec::new(),
             denied: Vec::new(),
+            newer: self.newer().map(|version| version.to_string()),
             policy,
         };
         let Some(store) = Store::open_if_there(&self.locations)? else { return Ok(status) };

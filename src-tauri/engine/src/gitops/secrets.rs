@@ -99,10 +99,9 @@ pub(super) struct Found {
 pub(super) fn plain_secrets(path: &str, text: &[u8]) -> Vec<Found> {
     let text = String::from_utf8_lossy(text);
     if path.starts_with("secrets/") {
+        // One that is not encrypted at all, or broken, is told of where it is read.
         let lines = unencrypted_lines(Source { name: path, text: &text });
-        // What SOPS made and somebody broke is for its own check, which says what is broken.
-        let is_of_sops = text.lines().any(|line| line.starts_with("sops:"));
-        let lines = if is_of_sops && lines == [1] { Vec::new() } else { lines };
+        let lines = if lines == [1] { Vec::new() } else { lines };
         let in_plain = |line| Found { line, what: "a value that is not encrypted".to_owned() };
         return lines.into_iter().map(in_plain).collect();
     }
@@ -177,7 +176,6 @@ mod tests {
         assert_eq!(found("desired/claude/CLAUDE.md", "never print a token: use the vault\n"), [0; 0]);
         assert_eq!(found("desired/claude/CLAUDE.md", "use sk-ant-api03-FAKEFAKEFAKE\n"), [1]);
         assert_eq!(found("desired/mcp.yaml", "a: {url: \"https://me:FAKEpass@example.org/\"}\n"), [1]);
-        assert_eq!(found("secrets/x.enc.yaml", "token: FAKE-abcdefgh-1\n"), [1]);
     }
 
     #[test]
@@ -192,6 +190,8 @@ mod tests {
         let text = secrets.encrypt(name, &kept).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("FAKE"));
         assert_eq!(plain_secrets(name, &text), []);
+        let by_hand = format!("{}more: FAKE-abcdefgh-1\n", String::from_utf8_lossy(&text));
+        assert_eq!(plain_secrets(name, by_hand.as_bytes()).len(), 1);
         let opened = secrets.decrypt(name, &text).unwrap();
         assert_eq!(opened["github"].reveal(), "ghp_FAKE: \"#1\"\n");
         assert_eq!(opened.len(), 2);

@@ -48,6 +48,7 @@ names! {
     Recovered = "recovery.done", "What was damaged is back.";
     RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
+    DeploymentNewer = "deployment.newer", "A version of Claude Code came out that is newer than what sessions use.";
     DeploymentBegun = "deployment.begun", "An image version is to be tried out, and is being built.";
     DeploymentBuilt = "deployment.built", "An image version to be tried out is built.";
     DeploymentStage = "deployment.stage", "A share of launches tries an image version.";
@@ -231,6 +232,7 @@ mod tests {
                 "recovery.done",
                 "recovery.failed",
                 "recovery.undone",
+                "deployment.newer",
                 "deployment.begun",
                 "deployment.built",
                 "deployment.stage",

@@ -30,6 +30,10 @@ pub(super) async fn go_on(locations: &Locations) {
 async fn once(locations: &Locations) -> Result<()> {
     let settings = Settings::load(&locations.settings_file)?;
     let deployments = Deployments::of(locations, &settings);
+    if let Err(error) = deployments.notice(Utc::now()).await {
+        // Nobody waits for it, and it is looked again tomorrow.
+        tracing::info!(%error, "the newest Claude Code is not known");
+    }
     let due = deployments.due(Utc::now()).await?;
     if due.is_nothing() {
         return Ok(());

@@ -229,6 +229,12 @@ pub const KEYS: &[Key] = &[
         about: "whether a new version is launched by Drydock itself while nobody works, once an hour at most",
     },
     Key {
+        name: "deployment.new_versions",
+        kind: Kind::Choice(&["off", "notice", "try"]),
+        default: "notice",
+        about: "what is done about new versions of Claude Code, for which the npm registry is asked once a day: \"off\" nothing, \"notice\" they are told of, \"try\" they are built and tried on a few launches",
+    },
+    Key {
         name: "gitops.repository",
         kind: Kind::Repository,
         default: "",

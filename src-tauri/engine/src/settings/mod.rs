@@ -18,5 +18,6 @@ pub use keys::{KEYS, Key};
 pub use kind::Kind;
 pub use mail::{Mail, MailServer, MailSettings, MailTls, MailVia};
 pub use rules::{RULE_FIELDS, WrittenField, WrittenRule};
+pub use stages::NewVersions;
 pub(crate) use values::stretch;
 pub use values::{AutomaticRecovery, HistoryScope, LoginMode, MemoryLimit, PathMode, SyncLimits};

@@ -47,11 +47,32 @@ impl Settings {
         self.text("deployment.strict") == "true"
     }
 
+    /// `deployment.new_versions`.
+    #[must_use]
+    pub fn deployment_new_versions(&self) -> NewVersions {
+        match self.text("deployment.new_versions") {
+            "off" => NewVersions::Off,
+            "try" => NewVersions::Try,
+            _ => NewVersions::Notice,
+        }
+    }
+
     /// `deployment.probes`.
     #[must_use]
     pub fn deployment_probes(&self) -> bool {
         self.text("deployment.probes") == "on"
     }
+}
+
+/// What is done about versions that come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewVersions {
+    /// Nothing: the registry is not asked.
+    Off,
+    /// They are noticed.
+    Notice,
+    /// They are tried.
+    Try,
 }
 
 /// Shares that rise to all launches.
