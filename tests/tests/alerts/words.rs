@@ -112,7 +112,7 @@ fn every_rule_is_listed_and_one_without_data_says_why() {
         assert!(!rule["why"].as_str().unwrap().is_empty());
     }
     let text = backups.ok(["alerts", "rules"]).stdout;
-    assert!(text.contains("no data: image versions are not tried out yet"), "{text}");
+    assert!(text.contains("no data: how sessions log in has not been chosen"), "{text}");
 }
 
 #[test]

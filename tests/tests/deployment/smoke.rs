@@ -20,7 +20,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ("reads-nothing", "CLAUDE_CONFIG_DIR=/tmp/elsewhere exec claude-itself \"$@\"", &["configuration"]),
     (
         "leaves",
-        "claude-itself \"$@\"; code=$?; (exec -a claude sleep 600 >/dev/null 2>&1 &); exit $code",
+        "claude-itself \"$@\"; code=$?; cp /usr/bin/sleep /tmp/claude; setsid /tmp/claude 600 >/dev/null 2>&1 & exit $code",
         &["ends-clean"],
     ),
 ];

@@ -96,7 +96,15 @@ fn another_computer_has_the_same_but_for_what_is_its_own() {
     assert_eq!(other.setting("/model"), Some(json!("haiku")));
     assert_eq!(other.setting("/permissions/allow/0"), Some(json!("Bash(ls)")));
     assert!(other.file(".claude/skills/notes/SKILL.md").is_file());
-    assert_eq!(report["missing"].as_object().unwrap().len(), 1, "the secret is not there yet: {report:#}");
+    assert_eq!(report["missing"].as_object().unwrap().len(), 1, "it has not the key: {report:#}");
     let state = fs::read_to_string(other.home.claude_json()).unwrap();
     assert!(!state.contains("github") && !state.contains("FAKE"), "{state}");
+
+    // With the key it has the secret as well.
+    let key = followed.gitops(["key", "export"]).ok().stdout;
+    other.drydock(["gitops", "key", "import"]).input(&key).done().ok();
+    other.reconcile();
+    other.gitops(["approve", "--all"]);
+    let state = fs::read_to_string(other.home.claude_json()).unwrap();
+    assert!(state.contains(SECRET), "{state}");
 }

@@ -4,14 +4,11 @@
 use super::{
     place::Place,
     repository::{Repository, Source, Wanted, each_text},
-    secrets::Secrets,
+    secrets::{Opened, Secrets},
     template::{Filled, Filling, fill, secrets_of},
     value::{Secrecy, Value},
 };
-use crate::{
-    error_handling::{Code, Error, Result},
-    keychain::Sensitive,
-};
+use crate::error_handling::{Code, Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The desired state.
@@ -69,10 +66,7 @@ fn wrong(source: &Source, what: &str) -> Error {
 }
 
 /// Opens the files of the secrets that something asks for, and no others.
-fn open_asked(
-    repository: &Repository,
-    secrets: &dyn Secrets,
-) -> Result<BTreeMap<String, BTreeMap<String, Sensitive<String>>>> {
+fn open_asked(repository: &Repository, secrets: &dyn Secrets) -> Result<BTreeMap<String, Opened>> {
     let mut asked = BTreeSet::new();
     for (wanted, source) in repository.wanted.values() {
         let Wanted::Key(value) = wanted else { continue };
@@ -83,9 +77,14 @@ fn open_asked(
         asked.iter().any(|name| name.strip_prefix(file).is_some_and(|rest| rest.starts_with('/')))
     };
     let wanted = repository.secrets.iter().filter(|(file, _)| is_asked(file));
-    wanted
-        .map(|(file, text)| Ok((file.clone(), secrets.decrypt(&format!("secrets/{file}.enc.yaml"), text)?)))
-        .collect()
+    let mut opened = BTreeMap::new();
+    for (file, text) in wanted {
+        // What is not for this computer is as if it were not there: what asks for it waits.
+        if let Some(secrets) = secrets.decrypt(&format!("secrets/{file}.enc.yaml"), text)? {
+            opened.insert(file.clone(), secrets);
+        }
+    }
+    Ok(opened)
 }
 
 fn filled(
@@ -124,20 +123,23 @@ fn filled(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gitops::{
-        repository::{self, Reader},
-        secrets::SopsSecrets,
-        tree::Tree,
+    use crate::{
+        gitops::{
+            repository::{self, Reader},
+            secrets::SopsSecrets,
+            tree::Tree,
+        },
+        keychain::Sensitive,
     };
 
     struct Known;
 
     impl Secrets for Known {
-        fn decrypt(&self, _: &str, _: &[u8]) -> Result<BTreeMap<String, Sensitive<String>>> {
-            Ok(BTreeMap::from([
+        fn decrypt(&self, _: &str, _: &[u8]) -> Result<Option<Opened>> {
+            Ok(Some(BTreeMap::from([
                 ("github".to_owned(), Sensitive::new("FAKE-token".to_owned())),
                 ("deep/key".to_owned(), Sensitive::new("FAKE-deep".to_owned())),
-            ]))
+            ])))
         }
     }
 
@@ -172,11 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_secrets_that_nothing_asks_for_is_not_opened() {
+    fn a_file_of_secrets_is_opened_where_something_asks_for_it_and_there_is_a_key() {
         let home = tempfile::tempdir().unwrap();
-        let nobody = SopsSecrets::of(&crate::paths::Locations::find(Some(home.path())).unwrap());
-        assert!(resolve(&repository(&[FILE]), "/home/me", "desk", &nobody).is_ok());
-        let error = resolve(&repository(&[SERVERS, FILE]), "/home/me", "desk", &nobody).unwrap_err();
-        assert_eq!(error.code(), Code::GitopsSecret);
+        let locations = crate::paths::Locations::find(Some(home.path())).unwrap();
+        let secrets = SopsSecrets::of(&locations);
+        let resolved = |files: &[(&str, &str)]| resolve(&repository(files), "/home/me", "desk", &secrets);
+        assert_eq!(resolved(&[SERVERS, FILE]).unwrap().missing.len(), 2, "without a key it waits");
+        secrets.recipients().unwrap();
+        assert!(resolved(&[FILE]).is_ok());
+        assert_eq!(resolved(&[SERVERS, FILE]).unwrap_err().code(), Code::GitopsSecret);
     }
 }

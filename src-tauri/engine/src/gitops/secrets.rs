@@ -16,13 +16,17 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
+/// Secrets by their names.
+pub(super) type Opened = BTreeMap<String, Sensitive<String>>;
+
 /// Opens files of secrets.
 pub(super) trait Secrets {
-    /// The secrets of a file, by their keys; keys within keys are joined by `/`.
+    /// The secrets of a file, by their keys; keys within keys are joined by `/`. `None` where it is not for this computer:
+    /// it has no key, or the file is for the keys of others.
     ///
     /// # Errors
-    /// [`Code::GitopsSecret`] when it cannot be opened: no key that fits, or it was tampered with.
-    fn decrypt(&self, path: &str, text: &[u8]) -> Result<BTreeMap<String, Sensitive<String>>>;
+    /// [`Code::GitopsSecret`] when it cannot be opened although it is for this computer: it was tampered with.
+    fn decrypt(&self, path: &str, text: &[u8]) -> Result<Option<Opened>>;
 }
 
 /// Files of SOPS, by the key of this home's user.
@@ -68,9 +72,18 @@ impl SopsSecrets {
 }
 
 impl Secrets for SopsSecrets {
-    fn decrypt(&self, path: &str, text: &[u8]) -> Result<BTreeMap<String, Sensitive<String>>> {
-        let secrets = SecretFiles::of(&self.0).decrypt(path, text).map_err(|error| unopened(path, &error))?;
-        Ok(secrets.into_iter().map(|(name, secret)| (name.replace('.', "/"), secret)).collect())
+    fn decrypt(&self, path: &str, text: &[u8]) -> Result<Option<Opened>> {
+        if Identity::load(&self.0)?.is_none() {
+            return Ok(None);
+        }
+        match SecretFiles::of(&self.0).decrypt(path, text) {
+            Ok(secrets) => {
+                let named = secrets.into_iter().map(|(name, secret)| (name.replace('.', "/"), secret));
+                Ok(Some(named.collect()))
+            }
+            Err(error) if error.code() == Code::SecretsForOthers => Ok(None),
+            Err(error) => Err(unopened(path, &error)),
+        }
     }
 }
 
@@ -192,13 +205,16 @@ mod tests {
         assert_eq!(plain_secrets(name, &text), []);
         let by_hand = format!("{}more: FAKE-abcdefgh-1\n", String::from_utf8_lossy(&text));
         assert_eq!(plain_secrets(name, by_hand.as_bytes()).len(), 1);
-        let opened = secrets.decrypt(name, &text).unwrap();
+        let opened = secrets.decrypt(name, &text).unwrap().unwrap();
         assert_eq!(opened["github"].reveal(), "ghp_FAKE: \"#1\"\n");
         assert_eq!(opened.len(), 2);
 
         let other = tempfile::tempdir().unwrap();
         let others = SopsSecrets::of(&Locations::find(Some(other.path())).unwrap());
+        assert!(others.decrypt(name, &text).unwrap().is_none(), "without a key");
         others.recipients().unwrap();
-        assert_eq!(others.decrypt(name, &text).unwrap_err().code(), Code::GitopsSecret);
+        assert!(others.decrypt(name, &text).unwrap().is_none(), "with another key");
+        let changed = String::from_utf8_lossy(&text).replace("github:", "gitlab:");
+        assert_eq!(secrets.decrypt(name, changed.as_bytes()).unwrap_err().code(), Code::GitopsSecret);
     }
 }

@@ -191,7 +191,10 @@ pub(super) fn report(report: &Report) -> String {
     }
     for (place, secrets) in &report.missing {
         let names: Vec<_> = secrets.iter().map(String::as_str).collect();
-        text.push_str(&format!("  {place} waits for {}, not in the repository\n", names.join(", ")));
+        text.push_str(&format!(
+            "  {place} waits for {}: it is not in the repository, or not for this computer's key\n",
+            names.join(", ")
+        ));
     }
     text.push_str(&held(&report.held));
     text.push_str(&drift(&report.drift));
