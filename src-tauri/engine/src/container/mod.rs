@@ -9,6 +9,7 @@ mod connect;
 mod context;
 mod failure;
 mod hardening;
+mod making;
 mod ssh;
 
 #[cfg(feature = "fuzzing")]
@@ -20,3 +21,4 @@ pub use connect::{ContainerEngine, EngineKind};
 pub(crate) use context::hex;
 pub(crate) use failure::{engine_error, is_conflict, is_not_found};
 pub(crate) use hardening::hardened;
+pub(crate) use making::{carried_out, nothing_on_its_way};

@@ -9,7 +9,7 @@ use super::{
     staging::{Staging, clear_left_views},
 };
 use crate::{
-    container::{engine_error, is_not_found},
+    container::{carried_out, engine_error, is_not_found, nothing_on_its_way},
     deployment::{Asked, Chosen, Deployments, Outcome, Wish, resumed},
     error_handling::{Code, Error, HalfMade, Result},
     image::{self, LayerCache, SessionUser, StoredImage},
@@ -22,7 +22,7 @@ use crate::{
 };
 use bollard::{
     models::VolumeCreateRequest,
-    query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder},
+    query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions},
 };
 use chrono::Utc;
 use futures_util::StreamExt;
@@ -167,6 +167,7 @@ impl Sessions {
         let (sessions, id) = (self.clone(), record.id.clone());
         let _half_made = HalfMade::cleared_by(move || async move {
             sessions.deployments().ended(id.as_str(), Outcome::UserCancel).await;
+            let _nothing = nothing_on_its_way().await;
             if let Err(left) = sessions.take_back(&id).await {
                 tracing::warn!(session = %id, error = %left, "the record of a launch is left");
             }
@@ -285,9 +286,10 @@ impl Sessions {
         let wishes = Wishes { arguments: &launch.arguments, variables, ssh_agent: launch.ssh_agent.clone() };
         let body = self.container_body(record, &staging, wishes);
         let options = CreateContainerOptionsBuilder::new().name(&record.id.container()).build();
-        self.engine.api().create_container(Some(options), body).await.map_err(|cause| {
-            self.explain_refusal(record, engine_error("make the session's container", cause))
-        })?;
+        let api = self.engine.api().clone();
+        carried_out(async move { api.create_container(Some(options), body).await }).await.map_err(
+            |cause| self.explain_refusal(record, engine_error("make the session's container", cause)),
+        )?;
         let mut attached = self.join(&record.id, ownership).await?;
         self.start_container(record).await?;
         drop(staging);
@@ -315,9 +317,8 @@ impl Sessions {
     }
 
     pub(super) async fn start_container(&self, record: &Record) -> Result<()> {
-        self.engine
-            .api()
-            .start_container(&record.id.container(), None::<bollard::query_parameters::StartContainerOptions>)
+        let (api, name) = (self.engine.api().clone(), record.id.container());
+        carried_out(async move { api.start_container(&name, None::<StartContainerOptions>).await })
             .await
             .map_err(|cause| {
                 let cause = engine_error("start the session", cause);
@@ -337,9 +338,8 @@ impl Sessions {
             labels: Some(self.labels(record)),
             ..VolumeCreateRequest::default()
         };
-        self.engine
-            .api()
-            .create_volume(request)
+        let api = self.engine.api().clone();
+        carried_out(async move { api.create_volume(request).await })
             .await
             .map(drop)
             .map_err(|cause| engine_error("make the session's home", cause))

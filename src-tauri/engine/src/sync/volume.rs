@@ -6,7 +6,8 @@
 
 use crate::{
     container::{
-        ArchiveLimits, ContainerEngine, Refused, TarSender, engine_error, is_not_found, read_archive,
+        ArchiveLimits, ContainerEngine, Refused, TarSender, carried_out, engine_error, is_not_found,
+        read_archive,
     },
     error_handling::{Code, Error, Result},
     image::{HOME_VOLUME_MOUNT, SessionUser},
@@ -86,9 +87,8 @@ impl HomeVolume {
         };
         opened.remove().await?;
         let options = CreateContainerOptionsBuilder::new().name(name).build();
-        engine
-            .api()
-            .create_container(Some(options), body)
+        let api = engine.api().clone();
+        carried_out(async move { api.create_container(Some(options), body).await })
             .await
             .map_err(|cause| engine_error("open the session's home", cause))?;
         Ok(opened)

@@ -1,7 +1,7 @@
 //! The throw-away session of a smoke test: hardened as sessions are, with a home in memory, no network and no login.
 
 use crate::{
-    container::{ContainerEngine, engine_error, hardened, is_not_found},
+    container::{ContainerEngine, carried_out, engine_error, hardened, is_not_found, nothing_on_its_way},
     error_handling::{Code, Error, HalfMade, Result},
     image::StoredImage,
     settings::Settings,
@@ -60,15 +60,20 @@ impl<'a> ThrowAway<'a> {
         let name = format!("drydock-smoke-{:08x}", uuid::Uuid::new_v4().as_fields().0);
         let (api, named) = (engine.api().clone(), name.clone());
         let half_made = HalfMade::cleared_by(move || async move {
+            let _nothing = nothing_on_its_way().await;
             // What stays is removed by the next test.
             let _ = api.remove_container(&named, Some(by_force().build())).await;
         });
         let this = Self { engine, name, _half_made: half_made };
         let options = CreateContainerOptionsBuilder::new().name(&this.name).build();
         let body = body(engine, settings, image);
-        let made = engine.api().create_container(Some(options), body).await;
+        let (api, named) = (engine.api().clone(), this.name.clone());
+        let made = carried_out(async move { api.create_container(Some(options), body).await }).await;
         made.map_err(|cause| engine_error("make a container to test the image in", cause))?;
-        let started = engine.api().start_container(&this.name, None::<StartContainerOptions>).await;
+        let api = engine.api().clone();
+        let started =
+            carried_out(async move { api.start_container(&named, None::<StartContainerOptions>).await })
+                .await;
         if let Err(cause) = started {
             let error = engine_error("start the image", cause);
             this.remove().await?;
