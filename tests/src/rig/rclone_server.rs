@@ -21,6 +21,8 @@ pub enum Protocol {
     WebDav,
     /// As computers of one's own are.
     Sftp,
+    /// As Amazon's and many others' object stores are.
+    S3,
 }
 
 /// What a server lets others do.
@@ -62,6 +64,10 @@ impl RcloneServer {
                 let (port, password) = (self.port, obscured(PASSWORD));
                 format!("type = sftp\nhost = 127.0.0.1\nport = {port}\nuser = {USER}\npass = {password}\n")
             }
+            Protocol::S3 => format!(
+                "type = s3\nprovider = Other\naccess_key_id = {USER}\nsecret_access_key = {PASSWORD}\nendpoint = http://127.0.0.1:{}\n",
+                self.port
+            ),
         }
     }
 
@@ -76,20 +82,24 @@ impl RcloneServer {
     /// Is back at the same address.
     pub fn come_back(&mut self, access: Access) {
         self.go();
-        let mut command = Command::new("rclone");
+        // What Debian has cannot be such a server; as the one who asks it is used all the same.
+        let mut command = Command::new(if self.protocol == Protocol::S3 { "rclone-s3" } else { "rclone" });
         match self.protocol {
             Protocol::WebDav => command.args(["serve", "webdav"]),
             Protocol::Sftp => command.args(["serve", "sftp", "--user", USER, "--pass", PASSWORD]),
+            Protocol::S3 => command.args(["serve", "s3", "--auth-key", &format!("{USER},{PASSWORD}")]),
         };
         command.arg(&self.folder).args(["--addr", &format!("127.0.0.1:{}", self.port)]);
-        // What others did to the folder is seen at once.
-        command.args(["--dir-cache-time", "0s", "--config", "/dev/null"]);
+        // What others did to the folder is seen at once, or nearly: an object store of rclone's forgets what it is
+        // just taking without any memory of its folders.
+        let memory = if self.protocol == Protocol::S3 { "1s" } else { "0s" };
+        command.args(["--dir-cache-time", memory, "--config", "/dev/null"]);
         if access == Access::ReadOnly {
             command.arg("--read-only");
         }
         let home = std::env::temp_dir();
         command.env("HOME", home).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("rclone is installed");
+        let mut child = command.spawn().expect("rclone is installed, and rclone-s3 by the project's set-up");
         until("the server answers", LIMIT, || {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "rclone serve ended with {ended:?}");

@@ -40,7 +40,7 @@ impl Person {
 
 #[test]
 fn a_remote_that_is_away_is_no_failure_and_catches_up() {
-    for protocol in [Protocol::WebDav, Protocol::Sftp] {
+    for protocol in [Protocol::WebDav, Protocol::Sftp, Protocol::S3] {
         let mut person = Person::with(protocol);
         let backups = &person.backups;
         let there = repository_files(&backups.folder(BackupCopy::Cloud));

@@ -87,6 +87,12 @@ fn another_computer_can_be_a_remote() {
 }
 
 #[test]
+fn an_object_store_can_be_a_remote() {
+    let (backups, _server) = at_a_server(Protocol::S3);
+    goes_through_a_life(&backups, &backups.scratch("served/claude/copy"));
+}
+
+#[test]
 fn a_home_that_is_named_has_its_own_remotes() {
     let backups = Backups::with_three_copies();
     let other = Backups::new();

@@ -1,7 +1,9 @@
 //! A copy at any remote of rclone's, by the `rclone` program.
 //!
-//! Source: rclone's documentation of `copy`, `copyto`, `lsjson`, `cat`, `check`, `deletefile` and of its exit
+//! Source: rclone's documentation of `copy`, `move`, `purge`, `lsjson`, `cat`, `check`, `deletefile` and of its exit
 //! codes (<https://rclone.org/docs/>), tried with 1.60.
+
+mod incoming;
 
 use super::{Place, files::misnamed, volume::damaged_source};
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
     program::{installed, without_keys},
     progress::{Progress, ProgressSink},
 };
+use incoming::INCOMING;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::{
@@ -20,6 +23,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -29,6 +33,8 @@ pub(in crate::backup) struct Cloud {
     remote: String,
     /// For a home that is not the user's own: where its rclone configuration is.
     home: Option<PathBuf>,
+    /// Whether the last list had something that a process left which was ended in the middle.
+    has_left: AtomicBool,
 }
 
 /// What rclone said of its work.
@@ -44,7 +50,7 @@ const NOT_FOUND: [i32; 2] = [3, 4];
 impl Cloud {
     pub(in crate::backup) fn at(remote: &str, locations: &Locations) -> Self {
         let home = (!locations.own_home).then(|| locations.home.clone());
-        Self { remote: remote.to_owned(), home }
+        Self { remote: remote.to_owned(), home, has_left: AtomicBool::new(false) }
     }
 
     fn path(&self, name: &str) -> String {
@@ -235,6 +241,8 @@ impl Place for Cloud {
             Error::new(Code::CopyFailed, format!("rclone's list of {} was not understood", self.remote))
                 .why(cause)
         })?;
+        let has_left = items.iter().any(|item| item.path.starts_with(INCOMING));
+        self.has_left.store(has_left, Ordering::Relaxed);
         let files = items.into_iter().filter(|item| is_repository_file(&item.path));
         Ok(files.map(|item| (item.path, u64::try_from(item.size).unwrap_or_default())).collect())
     }
@@ -246,7 +254,7 @@ impl Place for Cloud {
         {
             return Err(damaged_source(name));
         }
-        self.copy(root.as_os_str(), OsStr::new(&self.remote), names, progress, "copying to the cloud copy")
+        self.put_whole(root, names, progress)
     }
 
     fn remove(&self, names: &[String]) -> Result<()> {
