@@ -42,6 +42,25 @@ fn damage_is_told_taken_on_and_over_when_it_is_mended() {
 }
 
 #[test]
+fn what_a_look_at_all_data_finds_is_told_and_over_when_it_is_back() {
+    let backups = Backups::new();
+    let drydock = |words: &[&str]| backups.drydock(words);
+    set(&drydock, &[("recovery.automatic", "off")]);
+    backups.ok(["backup", "now"]);
+    fs::remove_dir_all(backups.file(".claude/projects")).unwrap();
+    let _daemon = daemon(&drydock);
+
+    let alert = until_fires(&drydock, "data-at-risk");
+
+    assert_eq!((&alert["severity"], &alert["remedy"]), (&"high".into(), &"drydock recover".into()));
+    let listed = backups.drydock(["alerts"]).done().exits(4).stdout;
+    assert!(listed.contains("files of the last backup are gone"), "{listed}");
+
+    backups.ok(["recover", "--yes"]);
+    until_over(&drydock, "data-at-risk");
+}
+
+#[test]
 fn an_alert_outlasts_the_process_and_is_not_begun_anew() {
     let backups = Backups::new();
     let drydock = |words: &[&str]| backups.drydock(words);

@@ -10,9 +10,7 @@ use drydock_engine::{
     backup::Reason,
     disaster_recovery::Recovery,
     error_handling::{Code, Error, Result},
-    paths::Locations,
-    settings::Settings,
-    validation::{self, Earlier, Finding, Fix, FixOutcome, Fixed, Severity, Validation},
+    validation::{self, Finding, Fix, FixOutcome, Fixed, Severity, Validation},
 };
 use serde::Serialize;
 use std::{path::Path, process::ExitCode};
@@ -47,19 +45,9 @@ pub(super) async fn validate(context: &Context, mend: Mend) -> Result<ExitCode> 
 
 async fn looked(context: &Context) -> Result<Validation> {
     let (locations, settings) = (context.drydock.locations.clone(), context.drydock.settings.clone());
-    tokio::task::spawn_blocking(move || {
-        let earlier = earlier(&locations, &settings);
-        validation::validate_claude_config(&locations, earlier.as_ref())
-    })
-    .await
-    .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))
-}
-
-/// What the last good snapshot has, to compare with.
-fn earlier(locations: &Locations, settings: &Settings) -> Option<Earlier> {
-    let known = Recovery::of(locations, settings).earlier(Utc::now());
-    // Without it there is less to compare with, and all else is looked at.
-    known.inspect_err(|error| tracing::warn!(%error, "no backup to compare with")).ok().flatten()
+    tokio::task::spawn_blocking(move || Recovery::of(&locations, &settings).look(Utc::now()))
+        .await
+        .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))
 }
 
 /// Takes a snapshot of what will be mended. Permissions are no loss, and are set without one as well.

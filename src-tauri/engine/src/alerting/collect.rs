@@ -115,6 +115,7 @@ impl Collector {
                     .or_insert_with(|| match quantity {
                         Quantity::Orphans => orphans.clone(),
                         Quantity::Damage => Ok(self.damage(&backups)),
+                        Quantity::DataAtRisk => self.data_at_risk(),
                         Quantity::DiskUsed => {
                             let engine = self.engine_root.as_ref().and_then(|(_, root)| root.as_deref());
                             disks::used(&self.locations, wanted.settings, engine)
@@ -237,6 +238,12 @@ impl Collector {
         });
         let copies = self.records.as_ref().map(|known| known.damaged.clone()).unwrap_or_default();
         documents.chain(backups::damage(backups, &copies)).collect()
+    }
+
+    fn data_at_risk(&self) -> Seen {
+        let looked = self.records.as_ref().and_then(|known| known.looked.as_ref());
+        let looked = looked.ok_or_else(|| NoData("all data was not looked at yet".to_owned()))?;
+        Ok(looked.reading().into_iter().collect())
     }
 
     fn held(&self, now: DateTime<Utc>) -> Seen {

@@ -50,6 +50,16 @@ pub fn rules() -> Vec<Rule> {
             ..rule(DAMAGE, standing(Quantity::Damage), &[(0.0, High)], "Something is damaged")
         },
         Rule {
+            remedy: Some("drydock validate"),
+            page: Page::Recovery,
+            ..rule(
+                "data-at-risk",
+                standing(Quantity::DataAtRisk),
+                &[(0.0, Medium), (1.0, High)],
+                "Something of your Claude data is wrong",
+            )
+        },
+        Rule {
             remedy: Some("drydock deploy status"),
             page: Page::Deployment,
             ..rule(

@@ -1,8 +1,10 @@
 //! What the events and metrics of the last days tell alerting, kept in memory: each line is read once.
 
+use super::Reading;
 use crate::{
     error_handling::{Code, Outcome},
     observability::{EventLine, EventName, Files, Follow, MetricLine, MetricName},
+    validation::Damage,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
@@ -27,6 +29,38 @@ pub(super) enum Sync {
     Failed,
 }
 
+/// What a look at all data found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LookedAtAll {
+    errors: u64,
+    warnings: u64,
+    worst: Option<Damage>,
+}
+
+impl LookedAtAll {
+    fn told_by(line: &EventLine) -> Self {
+        let count = |name| line.attrs.get(name).and_then(serde_json::Value::as_u64).unwrap_or_default();
+        let worst = line.attrs.get("worst").and_then(|word| word.as_str());
+        let worst = worst.and_then(|word| Damage::ALL.iter().find(|damage| damage.word() == word)).copied();
+        Self { errors: count("errors"), warnings: count("warnings"), worst }
+    }
+
+    pub(super) fn reading(self) -> Option<Reading> {
+        let (value, remedy) = match self {
+            Self { errors: 0, warnings: 0, .. } => return None,
+            Self { errors: 0, .. } => (1.0, "drydock validate"),
+            Self { .. } => (2.0, "drydock recover"),
+        };
+        let what = self.worst.map_or("something is wrong", Damage::in_words);
+        let more = match self.errors + self.warnings - 1 {
+            0 => String::new(),
+            1 => "; and one thing more".to_owned(),
+            more => format!("; and {more} things more"),
+        };
+        Some(Reading::new("", value, format!("In your Claude data {what}{more}.")).remedy(remedy))
+    }
+}
+
 /// What is known of the last days.
 #[derive(Debug)]
 pub(super) struct Records {
@@ -39,6 +73,8 @@ pub(super) struct Records {
     pub(super) undrilled: BTreeSet<String>,
     /// The copies of the backups that were damaged when they were last read back.
     pub(super) damaged: BTreeSet<String>,
+    /// What the last look at all data found.
+    pub(super) looked: Option<LookedAtAll>,
 }
 
 impl Records {
@@ -53,6 +89,7 @@ impl Records {
             values: Vec::new(),
             undrilled: BTreeSet::new(),
             damaged: BTreeSet::new(),
+            looked: None,
         };
         records.take(past_events, past_metrics, now);
         records
@@ -89,6 +126,8 @@ impl Records {
             self.syncs.push((line.ts, line.session.unwrap_or_default(), Sync::Done));
         } else if is(EventName::DrillDone) {
             self.take_drill(&line);
+        } else if is(EventName::DataLooked) {
+            self.looked = Some(LookedAtAll::told_by(&line));
         } else if is(EventName::BackupVerified) {
             let is_damaged = line.attrs.get("state").is_some_and(|state| state == "damaged");
             note(&mut self.damaged, &line, is_damaged);
@@ -156,6 +195,30 @@ mod tests {
 
     fn event(at: DateTime<Utc>, name: &str, more: &str) -> String {
         format!(r#"{{"ts":"{}","event":"{name}","level":"info"{more}}}"#, at.to_rfc3339())
+    }
+
+    #[test]
+    fn the_last_look_at_all_data_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let files = Files::of(&crate::paths::Locations::find(Some(home.path())).unwrap());
+        let now = Utc::now();
+        let looked = |attrs: &str| event(now, "data.looked", &format!(r#","attrs":{{{attrs}}}"#));
+        append(&files.events, &[looked(r#""errors":1,"warnings":2,"worst":"gone""#)]);
+        let mut records = Records::read(&files, now);
+        let reading = records.looked.unwrap().reading().unwrap();
+        assert_eq!(
+            reading.words,
+            "In your Claude data files of the last backup are gone; and 2 things more."
+        );
+        assert_eq!((reading.value, reading.remedy.as_deref()), (2.0, Some("drydock recover")));
+        append(&files.events, &[looked(r#""errors":0,"warnings":1,"worst":"broken-record""#)]);
+        records.go_on(now);
+        let reading = records.looked.unwrap().reading().unwrap();
+        assert_eq!(reading.words, "In your Claude data a record of a conversation cannot be read.");
+        assert_eq!((reading.value, reading.remedy.as_deref()), (1.0, Some("drydock validate")));
+        append(&files.events, &[looked(r#""errors":0,"warnings":0"#)]);
+        records.go_on(now);
+        assert_eq!(records.looked.unwrap().reading(), None);
     }
 
     #[test]

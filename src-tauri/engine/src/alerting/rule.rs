@@ -64,6 +64,7 @@ quantities! {
     ErrorRate = "session.error-rate", "The share of launches that failed, but for those that lacked something of the user's.";
     Orphans = "session.orphaned", "Containers that ended and hold data that is not on this computer, each by itself.";
     Damage = "data.damage", "Places that are damaged: Claude data, and each copy of the backups.";
+    DataAtRisk = "data.at-risk", "Whether something of Claude's data beside the documents is at risk (1) or damaged (2).";
     DiskUsed = "disk.used", "The share of a disk that is used: your home's, the external copy's, the engine's.";
     SyncFailing = "sync.failing", "Syncs of a session that failed one after the other.";
     BackupAge = "backup.age", "Seconds since everything was in the local copy.";

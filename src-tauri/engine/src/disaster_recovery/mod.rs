@@ -8,6 +8,7 @@ mod automatic;
 mod crash;
 mod find;
 mod left_behind;
+mod look;
 mod plan;
 mod planning;
 mod put;
@@ -21,6 +22,7 @@ mod verify;
 
 pub use automatic::{Attempts, Decision, decide};
 pub use find::{GoodBackups, find_good_backup};
+pub(crate) use look::is_of_data;
 pub use plan::{Act, Chosen, Item, Plan, RecoveryId, Scope, Skipped, Source, Wish};
 pub use record::{Deed, Past, Standing};
 pub use recovery::{Left, Looked, Recovered, Recovery, Report, Then, disaster_recovery};

@@ -199,6 +199,9 @@ fn recover_now(recovery: &Recovery, plan: &Plan, looked: Looked, progress: &Prog
         // The next one comes within the hour.
         tracing::warn!(%error, "no snapshot of what was recovered");
     }
+    if let Ok(report) = &done {
+        recovery.look_again_after(report.recovered.iter().map(|one| one.file.as_path()));
+    }
     done
 }
 

@@ -44,7 +44,7 @@ names! {
     CopyFailed = "backup.copy.failed", "Another copy of the backups could not be written.";
     BackupVerified = "backup.verified", "A copy of the backups was read back.";
     DrillDone = "backup.drill", "A snapshot was proven by restoring it.";
-    DamageFound = "data.damaged", "Something of Claude Code's data is damaged.";
+    DataLooked = "data.looked", "All of Claude Code's data was looked at; so much of it is damaged or at risk.";
     Recovered = "recovery.done", "What was damaged is back.";
     RecoveryFailed = "recovery.failed", "A recovery did not come to its end.";
     RecoveryUndone = "recovery.undone", "A recovery was taken back.";
@@ -228,7 +228,7 @@ mod tests {
                 "backup.copy.failed",
                 "backup.verified",
                 "backup.drill",
-                "data.damaged",
+                "data.looked",
                 "recovery.done",
                 "recovery.failed",
                 "recovery.undone",

@@ -2,18 +2,18 @@
 
 use super::watch::Watch;
 use crate::{
-    disaster_recovery::{Recovery, Report},
+    disaster_recovery::{Recovery, Report, is_of_data},
     error_handling::{Error, Result},
     paths::Locations,
     progress::ProgressSink,
     settings::Settings,
-    validation::{Finding, Severity, validate_claude_config, validate_documents},
+    validation::{Finding, Severity, validate_documents},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,6 +23,8 @@ const SETTLE: Duration = Duration::from_millis(400);
 const TICK: Duration = Duration::from_secs(15);
 /// So often all data is looked at, not the documents alone.
 const WHOLE: TimeDelta = TimeDelta::days(1);
+/// So often where the last look found something: then it is soon seen that it was mended.
+const WHOLE_AGAIN: TimeDelta = TimeDelta::hours(1);
 
 /// What the guard has to tell.
 #[derive(Debug, Clone, Serialize)]
@@ -57,6 +59,8 @@ pub(super) struct Guard {
     pub(super) settings_file: PathBuf,
     /// What the user was told last: each damage is told once.
     told: Mutex<Vec<Finding>>,
+    /// What the last look at all data found.
+    of_all: Mutex<Vec<Finding>>,
 }
 
 impl Guard {
@@ -65,6 +69,7 @@ impl Guard {
             locations: locations.clone(),
             settings_file: locations.settings_file.clone(),
             told: Mutex::default(),
+            of_all: Mutex::default(),
         }
     }
 
@@ -77,7 +82,8 @@ impl Guard {
         let mut whole: Option<DateTime<Utc>> = None;
         loop {
             let (guard, now) = (self.clone(), Utc::now());
-            let wants_whole = whole.is_none_or(|last| (now - last).abs() >= WHOLE);
+            let every = if guard.of_all().is_empty() { WHOLE } else { WHOLE_AGAIN };
+            let wants_whole = whole.is_none_or(|last| (now - last).abs() >= every);
             if wants_whole {
                 whole = Some(now);
             }
@@ -124,19 +130,22 @@ impl Guard {
         }
     }
 
-    /// Looks at all data, beside what it was lately, and lets go of recoveries that can no longer be undone.
-    /// Blocking.
+    fn of_all(&self) -> MutexGuard<'_, Vec<Finding>> {
+        self.of_all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at all data, beside what it was lately, and lets go of recoveries that can no longer be undone. What
+    /// was found before is told once. Blocking.
     fn look_at_all(&self, now: DateTime<Utc>) -> Option<GuardReport> {
         let settings = Settings::load(&self.settings_file).ok()?;
         let recovery = Recovery::of(&self.locations, &settings);
         if let Err(error) = recovery.forget_old(now) {
             tracing::warn!(%error, "old recoveries are still kept");
         }
-        let earlier = recovery.earlier(now);
-        let earlier = earlier.inspect_err(|error| tracing::warn!(%error, "no backup to compare with")).ok();
-        let mut findings = validate_claude_config(&self.locations, earlier.flatten().as_ref()).findings;
-        findings.retain(|finding| finding.severity >= Severity::Warning && finding.fix.is_none());
-        (!findings.is_empty()).then_some(GuardReport::Damaged { at: now, findings })
+        let mut findings = recovery.look(now).findings;
+        findings.retain(|finding| is_of_data(&self.locations, finding));
+        let before = std::mem::replace(&mut *self.of_all(), findings.clone());
+        (!findings.is_empty() && findings != before).then_some(GuardReport::Damaged { at: now, findings })
     }
 
     /// Recovers, where that needs no word of the user.

@@ -20,49 +20,66 @@ pub enum Severity {
     Error,
 }
 
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "kebab-case")]
-pub enum Damage {
-    /// It is not there, and should be.
-    Missing,
-    /// Files or folders are gone that were there at the last backup.
-    Gone,
-    /// Something else than a file, or than a folder, is in its place.
-    WrongKind,
-    /// It cannot be read.
-    Unreadable,
-    /// It is empty.
-    Empty,
-    /// It holds zero bytes where text should be.
-    ZeroBytes,
-    /// It is no text.
-    Encoding,
-    /// A byte-order mark is before it.
-    ByteOrderMark,
-    /// A merge left its markers in it.
-    ConflictMarkers,
-    /// It is no JSON, or ends in the middle.
-    Syntax,
-    /// It is JSON of another form than Claude Code needs.
-    WrongType,
-    /// A key is in it twice; the first value is lost.
-    DuplicateKey,
-    /// A record of it cannot be read.
-    BrokenRecord,
-    /// Its last record is not whole.
-    TornEnd,
-    /// It is shorter than it was, and should only grow.
-    Shrunk,
-    /// Others can read it, or its owner cannot.
-    Permissions,
-    /// It belongs to somebody else.
-    Owner,
-    /// The login is blank or missing.
-    Login,
-    /// Two names differ only in case.
-    CaseFold,
+macro_rules! damages {
+    ($($name:ident = $word:literal, $doc:literal, $words:literal;)*) => {
+        /// What is wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Damage {
+            $(
+                #[doc = $doc]
+                $name,
+            )*
+        }
+
+        impl Damage {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word for it.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// What is wrong, as a part of a sentence.
+            #[must_use]
+            pub fn in_words(self) -> &'static str {
+                match self { $(Self::$name => $words,)* }
+            }
+        }
+    };
+}
+
+damages! {
+    Missing = "missing", "It is not there, and should be.", "a file is missing";
+    Gone = "gone", "Files or folders are gone that were there at the last backup.",
+        "files of the last backup are gone";
+    WrongKind = "wrong-kind", "Something else than a file, or than a folder, is in its place.",
+        "something else is in a file's place";
+    Unreadable = "unreadable", "It cannot be read.", "a file cannot be read";
+    Empty = "empty", "It is empty.", "a file is empty";
+    ZeroBytes = "zero-bytes", "It holds zero bytes where text should be.", "a file holds zero bytes";
+    Encoding = "encoding", "It is no text.", "a file is no text";
+    ByteOrderMark = "byte-order-mark", "A byte-order mark is before it.",
+        "a file begins with a byte-order mark";
+    ConflictMarkers = "conflict-markers", "A merge left its markers in it.",
+        "a merge left its markers in a file";
+    Syntax = "syntax", "It is no JSON, or ends in the middle.", "a file is no JSON, or ends in the middle";
+    WrongType = "wrong-type", "It is JSON of another form than Claude Code needs.",
+        "a file has another form than Claude Code needs";
+    DuplicateKey = "duplicate-key", "A key is in it twice; the first value is lost.",
+        "a key is in a file twice";
+    BrokenRecord = "broken-record", "A record of it cannot be read.",
+        "a record of a conversation cannot be read";
+    TornEnd = "torn-end", "Its last record is not whole.", "the last record of a conversation is not whole";
+    Shrunk = "shrunk", "It is shorter than it was, and should only grow.", "a file is shorter than it was";
+    Permissions = "permissions", "Others can read it, or its owner cannot.",
+        "the permissions of a file are wrong";
+    Owner = "owner", "It belongs to somebody else.", "a file belongs to somebody else";
+    Login = "login", "The login is blank or missing.", "the login is blank or missing";
+    CaseFold = "case-fold", "Two names differ only in case.", "two names differ only in case";
 }
 
 /// A place in a file.
