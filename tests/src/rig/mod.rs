@@ -9,6 +9,7 @@ mod drydock;
 #[cfg(target_os = "linux")]
 mod dunst;
 mod engine;
+mod failing_engine;
 #[cfg(target_os = "linux")]
 mod followed;
 mod home;
@@ -58,6 +59,7 @@ pub use drydock::{Done, Invocation, Running};
 #[cfg(target_os = "linux")]
 pub use dunst::{Dunst, Shown};
 pub use engine::{Engine, ExecResult};
+pub use failing_engine::FailingEngine;
 #[cfg(target_os = "linux")]
 pub use followed::Followed;
 pub use home::{Damage, Home};

@@ -42,11 +42,20 @@ fn a_conversation_goes_on_where_it_was_had_unless_the_user_says_otherwise() {
     };
     run(&["--canary"], &["-p", "hello", "--session-id", &id]);
     run(&[], &["-p", "and then", "--resume", &id]);
+    run(&[], &["-p", "and more", "--continue"]);
     run(&["--stable"], &["-p", "and at last", "--resume", &id]);
+    run(&[], &["-c", "-p", "and still"]);
 
     let launches = trial.launches();
     let rows: Vec<_> = launches.iter().rev().map(|(side, why, _)| (side.as_str(), why.as_str())).collect();
-    assert_eq!(rows, [("canary", "forced"), ("canary", "resumed"), ("stable", "forced")]);
+    let expected = [
+        ("canary", "forced"),
+        ("canary", "resumed"),
+        ("canary", "resumed"),
+        ("stable", "forced"),
+        ("stable", "resumed"),
+    ];
+    assert_eq!(rows, expected);
 }
 
 #[test]

@@ -11,5 +11,6 @@ mod alone;
 mod bad;
 mod good;
 mod launches;
+mod no_start;
 mod smoke;
 mod trial;

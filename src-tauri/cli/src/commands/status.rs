@@ -7,8 +7,10 @@ use crate::{
 use chrono::Utc;
 use drydock_engine::{
     backup::{BackupStatus, CopyStatus, RECOVERY_POINT, RECOVERY_TIME},
+    deployment::DeploymentStatus,
     disaster_recovery::{Past, Standing as Recovered},
     error_handling::{Code, Result},
+    gitops::GitopsStatus,
     scheduler::{Holder, Pause, Scheduler, paused},
     session::{ListedSession, SessionState},
     validation::{Check, Standing, examine},
@@ -51,6 +53,8 @@ struct Status {
     paused: Option<Pause>,
     recovery: Option<Past>,
     alerts: super::alerts::Listed,
+    deployment: Option<DeploymentStatus>,
+    configuration: Option<GitopsStatus>,
 }
 
 pub(super) async fn status(context: &Context) -> Result<ExitCode> {
@@ -77,7 +81,24 @@ pub(super) async fn status(context: &Context) -> Result<ExitCode> {
     let paused = paused(&context.drydock.locations, Utc::now());
     let recovery = context.drydock.recovery().history().pop();
     let alerts = super::alerts::listed(context).unwrap_or_default();
-    let status = Status { standing, sessions, needs, backups, scheduler, paused, recovery, alerts };
+    let (deployments, gitops) = (context.drydock.deployments(), context.drydock.gitops());
+    let (deployment, configuration) = tokio::task::spawn_blocking(move || {
+        (deployments.track_deployment(Utc::now()).ok(), gitops.status().ok())
+    })
+    .await
+    .unwrap_or_default();
+    let status = Status {
+        standing,
+        sessions,
+        needs,
+        backups,
+        scheduler,
+        paused,
+        recovery,
+        alerts,
+        deployment,
+        configuration,
+    };
     render::answer(context.format, &status, || text(&status));
     Ok(ExitCode::SUCCESS)
 }
@@ -105,6 +126,8 @@ fn text(status: &Status) -> String {
         text.push_str(&format!("{}: drydock pause --end\n", super::pause::in_words(pause, Utc::now())));
     }
     text.extend(status.recovery.as_ref().and_then(recovered));
+    text.extend(status.deployment.as_ref().and_then(tried_out));
+    text.extend(status.configuration.as_ref().and_then(waits));
     text.push_str(&status.alerts.in_short());
     text.extend(status.needs.iter().map(line));
     text
@@ -132,6 +155,39 @@ fn backed_up(backups: &BackupStatus, scheduler: Option<&Holder>) -> String {
         ));
     }
     text
+}
+
+/// An image version that is being tried out, or that could be.
+fn tried_out(status: &DeploymentStatus) -> Option<String> {
+    if let Some(deployment) = status.deployment.as_ref().filter(|one| one.state.is_active()) {
+        let share = match deployment.state.stage() {
+            Some(_) => format!(", {} of launches try it", status.manual_weight.unwrap_or(status.weight)),
+            None => String::new(),
+        };
+        return Some(format!(
+            "new image: {}{share}: drydock deploy status\n",
+            super::deploy::sentence(deployment)
+        ));
+    }
+    let newer = status.newer.as_ref()?;
+    Some(format!("new image: Claude Code {newer} is out: drydock deploy canary {newer}\n"))
+}
+
+/// What of the configuration from git waits for the user.
+fn waits(status: &GitopsStatus) -> Option<String> {
+    let what = if let Some(failed) = &status.failed {
+        format!("commit {} is not in force here", failed.commit.short())
+    } else if let Some(held) = &status.held_commit {
+        format!("commit {} waits for you", held.commit.short())
+    } else if !status.held.is_empty() {
+        match status.held.len() {
+            1 => "1 change waits for you".to_owned(),
+            many => format!("{many} changes wait for you"),
+        }
+    } else {
+        return None;
+    };
+    Some(format!("configuration: {what}: drydock gitops status\n"))
 }
 
 /// The last recovery, and what it took.

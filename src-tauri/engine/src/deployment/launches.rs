@@ -1,7 +1,8 @@
 //! What a launch asks, and what it tells: which image it gets, when it was ready, and what it came to.
 
 use super::{
-    Decision, Deployment, Deployments, Identity, Outcome, Policy, Routing, Side, State, Weight, Why, Wish,
+    Decision, Deployment, Deployments, GoesOn, Identity, Outcome, Policy, Routing, Side, State, Weight, Why,
+    Wish,
     deployments::blocking,
     probe::{self, Idle},
     store::{Ended, NewLaunch, Store},
@@ -16,12 +17,12 @@ use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 /// What a launch is to be decided by.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Asked {
     /// What the user says.
     pub(crate) wish: Wish,
-    /// The conversation that is gone on with, by its id.
-    pub(crate) conversation: Option<String>,
+    /// What is gone on with.
+    pub(crate) goes_on: GoesOn,
 }
 
 /// The image that a launch gets.
@@ -63,6 +64,7 @@ struct Trying {
     deployment: Deployment,
     weight: Weight,
     before: Option<String>,
+    goes_on: GoesOn,
 }
 
 impl Deployments {
@@ -95,6 +97,10 @@ impl Deployments {
         // A candidate that somebody removed from the engine cannot be launched, and is not at fault.
         let trying = trying.filter(|_| candidate.is_some());
         let before = trying.as_ref().and_then(|trying| {
+            // Most conversations were had there, and stable goes on with those of the candidate as well.
+            if trying.goes_on == GoesOn::Picked {
+                return Some(Side::Stable);
+            }
             let digest = trying.before.as_ref()?;
             let is = |identity: &Identity| identity.digest == *digest;
             match &trying.deployment {
@@ -176,7 +182,7 @@ impl Deployments {
     }
 
     async fn trying(&self, asked: &Asked) -> Result<Option<Trying>> {
-        let (deployments, conversation) = (self.clone(), asked.conversation.clone());
+        let (deployments, goes_on) = (self.clone(), asked.goes_on.clone());
         blocking(move || {
             let Some(store) = Store::open_if_there(&deployments.locations)? else { return Ok(None) };
             let Some(deployment) = store.active()?.map(|kept| kept.deployment) else { return Ok(None) };
@@ -184,8 +190,9 @@ impl Deployments {
                 return Ok(None);
             }
             let weight = deployments.weight(Some(&deployment))?;
+            let conversation = goes_on.conversation(&deployments.locations);
             let before = conversation.map_or(Ok(None), |id| store.conversation(&id))?;
-            Ok(Some(Trying { deployment, weight, before }))
+            Ok(Some(Trying { deployment, weight, before, goes_on }))
         })
         .await
     }
@@ -266,37 +273,9 @@ fn conversation_of(name: &str) -> Option<String> {
         .then(|| id.to_owned())
 }
 
-/// The conversation that Claude Code's arguments go on with.
-pub(crate) fn resumed(arguments: &[String]) -> Option<String> {
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let id = match word.as_str() {
-            "--resume" | "-r" => words.next().map(String::as_str),
-            other => other.strip_prefix("--resume="),
-        };
-        if let Some(id) = id.filter(|id| uuid::Uuid::parse_str(id).is_ok()) {
-            return Some(id.to_owned());
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_conversation_that_is_gone_on_with_is_found_among_the_arguments() {
-        let id = "0199d0a5-7c1e-7000-8000-000000000001";
-        let found =
-            |words: &[&str]| resumed(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-        assert_eq!(found(&["-p", "x", "--resume", id]).as_deref(), Some(id));
-        assert_eq!(found(&["-r", id]).as_deref(), Some(id));
-        assert_eq!(found(&[&format!("--resume={id}")]).as_deref(), Some(id));
-        assert_eq!(found(&["--resume"]), None);
-        assert_eq!(found(&["--resume", "what I said"]), None);
-        assert_eq!(found(&["-p", id]), None);
-    }
 
     #[test]
     fn only_a_candidate_that_fails_by_itself_is_stood_in_for() {

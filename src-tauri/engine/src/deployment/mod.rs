@@ -10,6 +10,7 @@ mod crash;
 mod deployments;
 #[cfg(test)]
 mod exact;
+mod goes_on;
 mod identity;
 mod judge;
 mod launches;
@@ -31,9 +32,10 @@ mod track;
 
 pub use advance::Others;
 pub use deployments::Deployments;
+pub(crate) use goes_on::GoesOn;
 pub use identity::{Again, Candidate, Identity};
 pub use judge::Missing;
-pub(crate) use launches::{Asked, Chosen, resumed};
+pub(crate) use launches::{Asked, Chosen};
 pub use machine::{Deployment, DeploymentId, Promotion, Proof, Stage, State};
 pub(crate) use outcome::Ending;
 pub use outcome::{Counts, FIRST_MINUTE, Outcome};

@@ -3,10 +3,10 @@
 use super::{Again, Deployments, deployments::blocking, store::Store};
 use crate::{
     container::ContainerEngine,
-    error_handling::{Code, Error, Result},
+    error_handling::Result,
     image::{self, ClaudeVersion},
     observability::{Event, EventName, log_event},
-    paths::{create_private_dir, write_private},
+    paths::write_record,
     progress::ProgressSink,
     settings::NewVersions,
 };
@@ -100,10 +100,7 @@ impl Deployments {
     }
 
     fn remember(&self, noticed: &Noticed) -> Result<()> {
-        let text = serde_json::to_vec(noticed)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        create_private_dir(&self.locations.data_dir)?;
-        write_private(&self.noticed_file(), &text)
+        write_record(&self.noticed_file(), noticed)
     }
 
     fn noticed_file(&self) -> PathBuf {

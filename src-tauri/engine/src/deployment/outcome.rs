@@ -171,29 +171,46 @@ impl Outcome {
 
 /// What Claude Code says when it ends for a reason that is not its own.
 ///
-/// Source: seen with 2.1.330: no login, an unknown option. The others are from its texts and from what its API answers;
-/// one that is told otherwise counts as a fault of the image, which is judged with many others.
+/// Source: what 2.1.330 printed with `-p` against a server that answered 401, 403, 429, 500, 502, 529, a refused
+/// limit, a page of HTML, or not at all, and with wrong arguments; and the texts that 2.0.50 has for the same.
+/// A request that the server finds wrong (400) is not among them: it is Claude Code's own.
 const SAYINGS: &[(&str, Outcome)] = &[
     ("Invalid API key", Outcome::Auth),
     ("Please run /login", Outcome::Auth),
     ("Not logged in", Outcome::Auth),
+    ("Failed to authenticate", Outcome::Auth),
     ("authentication_error", Outcome::Auth),
     ("OAuth token", Outcome::Auth),
-    ("Credit balance is too low", Outcome::Auth),
+    ("Credit balance", Outcome::Auth),
+    ("Request rejected (429)", Outcome::Network),
+    ("API Error: 429", Outcome::Network),
+    ("API Error: 5", Outcome::Network),
+    ("Repeated 529", Outcome::Network),
+    ("overloaded_error", Outcome::Network),
+    ("You've hit your", Outcome::Network),
+    ("You've reached your", Outcome::Network),
+    ("You're out of usage credits", Outcome::Network),
+    ("limit reached", Outcome::Network),
     ("Unable to connect to API", Outcome::Network),
+    ("Can't reach the API server", Outcome::Network),
     ("Connection error", Outcome::Network),
+    ("Connection refused", Outcome::Network),
+    ("Connection dropped", Outcome::Network),
+    ("proxy or gateway intercepting", Outcome::Network),
     ("ECONNREFUSED", Outcome::Network),
+    ("ECONNRESET", Outcome::Network),
     ("ENOTFOUND", Outcome::Network),
     ("ETIMEDOUT", Outcome::Network),
     ("EAI_AGAIN", Outcome::Network),
     ("fetch failed", Outcome::Network),
-    ("API Error: 5", Outcome::Network),
-    ("API Error: 429", Outcome::Network),
-    ("overloaded_error", Outcome::Network),
-    ("Usage limit reached", Outcome::Network),
+    ("issue with the selected model", Outcome::UserCancel),
     ("error: unknown option", Outcome::UserCancel),
     ("error: option", Outcome::UserCancel),
     ("error: missing required argument", Outcome::UserCancel),
+    ("Error: --resume requires", Outcome::UserCancel),
+    ("Error: Invalid session ID", Outcome::UserCancel),
+    ("Error: Settings file not found", Outcome::UserCancel),
+    ("Invalid MCP configuration", Outcome::UserCancel),
     ("Input must be provided", Outcome::UserCancel),
     ("No conversation found", Outcome::UserCancel),
 ];
@@ -254,9 +271,18 @@ mod tests {
     #[test]
     fn the_login_the_network_and_wrong_arguments_are_not_the_images_fault() {
         for (said, expected) in [
-            ("Invalid API key · Please run /login", Outcome::Auth),
-            ("API Error: Connection error.", Outcome::Network),
+            ("Invalid API key · Fix external API key", Outcome::Auth),
+            ("Failed to authenticate. API Error: 403 Your account does not have access", Outcome::Auth),
+            ("You've hit your 5-hour limit · resets 11:35am (UTC)", Outcome::Network),
+            ("API Error: Request rejected (429) · Number of requests has exceeded", Outcome::Network),
+            (
+                "API Error: Can't reach the API server — check your internet or DNS (ENOTFOUND)",
+                Outcome::Network,
+            ),
+            ("API Error: 529 Overloaded. This is a server-side issue", Outcome::Network),
+            ("There's an issue with the selected model (claude-nope)", Outcome::UserCancel),
             ("error: unknown option '--frobnicate'", Outcome::UserCancel),
+            ("API Error: 400 messages.0: wrong", Outcome::Died),
             ("TypeError: undefined is not a function", Outcome::Died),
         ] {
             assert_eq!(Outcome::of_end(Ending { said, ..ending(1, 1) }), expected, "{said}");

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     container::{carried_out, engine_error, is_not_found, nothing_on_its_way},
-    deployment::{Asked, Chosen, Deployments, Outcome, Wish, resumed},
+    deployment::{Asked, Chosen, Deployments, GoesOn, Outcome, Wish},
     error_handling::{Code, Error, HalfMade, Result},
     image::{self, LayerCache, SessionUser, StoredImage},
     keychain::{SecretVariables, Sensitive, SessionLogin},
@@ -110,7 +110,7 @@ impl Sessions {
         .await?;
         let keys = self.keys_given(&launch.variables, launch.keys.clone()).await?;
         let new_id = || SessionId::new(&project.root, uuid::Uuid::new_v4().as_u128());
-        let asked = Asked { wish: launch.version, conversation: resumed(&launch.arguments) };
+        let asked = Asked { wish: launch.version, goes_on: GoesOn::of(&launch.arguments, &project.root) };
         let (id, deployments) = (new_id(), self.deployments());
         let chosen = deployments.choose(&self.engine, id.as_str(), &asked).await?;
         let tried = chosen.decision.clone();

@@ -4,7 +4,7 @@ use super::{
     super::{EventName, Kind, Level, MetricName, Operation, redact::redacted},
     stream::Stream,
 };
-use crate::{claude_home::is_model_name, error_handling::Code};
+use crate::{claude_home::is_model_name, error_handling::Code, validation::Damage};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -45,34 +45,77 @@ enum Shape {
     Operation,
     /// The name of a model of Claude.
     Model,
+    /// The version of a program.
+    Version,
+    /// The word for a damage.
+    Damage,
 }
 
 const OUTCOMES: Shape = Shape::Word(&["done", "failed", "interrupted", "out-of-memory"]);
 
 const COPIES: Shape = Shape::Word(&["local", "external", "cloud"]);
 
+/// Of copies of the backups, and of deployments.
+const STATES: Shape = Shape::Word(&[
+    "whole",
+    "healed",
+    "damaged",
+    "building",
+    "smoke",
+    "stage",
+    "paused",
+    "rolling-back",
+    "rolled-back",
+    "succeeded",
+    "aborted",
+    "superseded",
+]);
+
+/// Of backups, and of deployments that are taken back or stand still.
+const REASONS: Shape = Shape::Word(&[
+    "manual",
+    "scheduled",
+    "change",
+    "pre-sync",
+    "pre-recovery",
+    "errors",
+    "in-a-row",
+    "slow",
+    "unverified",
+    "smoke",
+    "user",
+    "inconclusive",
+    "environment",
+]);
+
 /// The attributes of events that are sent.
 const OF_EVENTS: &[(&str, Shape)] = &[
     ("added", Shape::Number),
+    ("before", STATES),
     ("bytes", Shape::Number),
     ("changed", Shape::Number),
+    ("claude", Shape::Version),
     ("conflicts", Shape::Number),
+    ("commit", Shape::Id),
     ("copied", Shape::Number),
     ("copy", COPIES),
     ("count", Shape::Number),
     ("created", Shape::Number),
     ("damaged", Shape::Number),
+    ("deployment", Shape::Id),
     ("differ", Shape::Number),
     ("direction", Shape::Word(&["in", "out"])),
+    ("errors", Shape::Number),
     ("exit_code", Shape::Number),
     ("faults", Shape::Number),
     ("files", Shape::Number),
+    ("launches", Shape::Number),
     ("left", Shape::Number),
     ("lines", Shape::Number),
     ("name", Shape::Operation),
     ("new", Shape::Number),
     ("outcome", OUTCOMES),
-    ("reason", Shape::Word(&["manual", "scheduled", "change", "pre-sync", "pre-recovery"])),
+    ("reason", REASONS),
     ("recovery", Shape::Id),
     ("refused", Shape::Number),
     ("removed", Shape::Number),
@@ -80,10 +123,13 @@ const OF_EVENTS: &[(&str, Shape)] = &[
     ("settings", Shape::Number),
     ("signal", Shape::Word(&["hangup", "interrupt", "terminate"])),
     ("snapshot", Shape::Id),
-    ("state", Shape::Word(&["whole", "healed", "damaged"])),
+    ("stage", Shape::Number),
+    ("state", STATES),
     ("status", Shape::Number),
     ("stream", Shape::Word(Stream::WORDS)),
     ("updated", Shape::Number),
+    ("warnings", Shape::Number),
+    ("worst", Shape::Damage),
 ];
 
 /// The attributes of metrics that are sent.
@@ -302,6 +348,10 @@ impl Shape {
                 value.as_str().is_some_and(|text| Operation::ALL.iter().any(|known| known.as_str() == text))
             }
             Self::Model => value.as_str().is_some_and(is_model_name),
+            Self::Version => value.as_str().is_some_and(is_version),
+            Self::Damage => {
+                value.as_str().is_some_and(|text| Damage::ALL.iter().any(|known| known.word() == text))
+            }
         };
         is_good.then(|| value.clone())
     }
@@ -322,12 +372,16 @@ fn hex(text: Option<&str>, digits: usize) -> Option<String> {
     text.filter(|text| text.len() == digits && text.bytes().all(is_digit)).map(str::to_owned)
 }
 
-/// The version of a line, if it is three numbers.
-fn version(text: Option<&str>) -> String {
+/// Whether it is three numbers.
+fn is_version(text: &str) -> bool {
     let is_number =
         |part: &str| (1..=5).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-    let is_version = |text: &&str| text.split('.').count() == 3 && text.split('.').all(is_number);
-    text.filter(is_version).unwrap_or("unknown").to_owned()
+    text.split('.').count() == 3 && text.split('.').all(is_number)
+}
+
+/// The version of a line, if it is three numbers.
+fn version(text: Option<&str>) -> String {
+    text.filter(|text| is_version(text)).unwrap_or("unknown").to_owned()
 }
 
 /// Whether values of a metric add up.
@@ -391,6 +445,24 @@ mod tests {
         let error = hidden().error(&line).unwrap().error.unwrap();
         assert_eq!(error.message, "could not read ~/x with [hidden]");
         assert_eq!(error.causes, ["[hidden]", "~/y"]);
+    }
+
+    #[test]
+    fn what_became_of_an_image_version_is_told_in_words_of_drydocks_own() {
+        let attrs = json!({
+            "deployment": "0197f0aa-0000-7000-8000-000000000001", "claude": "2.1.330", "state": "rolled-back",
+            "before": "rolling-back", "stage": 1, "launches": 12, "reason": "in-a-row",
+        });
+        let line = |attrs: &Value| {
+            event(|line| {
+                line["event"] = "deployment.rolled-back".into();
+                line["attrs"] = attrs.clone();
+            })
+        };
+        let told = hidden().event(&line(&attrs)).unwrap();
+        assert_eq!(told.attrs.len(), attrs.as_object().unwrap().len(), "{:?}", told.attrs);
+        let strange = json!({ "claude": "/home/me", "state": "my project", "reason": "x y", "worst": "me" });
+        assert!(hidden().event(&line(&strange)).unwrap().attrs.is_empty());
     }
 
     #[test]
