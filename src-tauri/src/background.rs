@@ -14,7 +14,7 @@ use drydock_engine::{
         Change,
         channels::{ClickAction, Clicked},
     },
-    error_handling::{Code, Result, StopSignals},
+    error_handling::{Code, Error, Result, StopSignals},
     paths::{HOME_VARIABLE, Locations},
     scheduler::{GuardReport, JobOutcome, Scheduler, Told},
 };
@@ -99,7 +99,9 @@ pub(crate) fn home() -> Option<PathBuf> {
 
 async fn work(app: &AppHandle, desk: &Arc<Desk>) -> Result<()> {
     let drydock = Drydock::open(home().as_deref())?;
-    let scheduler = Scheduler::begin(&drydock.locations, Utc::now())?;
+    let scheduler = tokio::task::spawn_blocking(move || Scheduler::begin(&drydock.locations, Utc::now()))
+        .await
+        .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))??;
     let (woken, inner) = (desk.clone(), app.clone());
     scheduler
         .run(move |told| {

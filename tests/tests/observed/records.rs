@@ -29,6 +29,12 @@ fn a_backup_is_an_event_a_metric_and_a_trace_that_others_can_read() {
     let span = spans.iter().rfind(|span| span.name == "backup").unwrap();
     assert_eq!(span.status.as_ref().unwrap().code(), StatusCode::Ok);
     assert!(span.end_time_unix_nano > span.start_time_unix_nano);
+    // What another process did for it is a part of it.
+    let of_process = |one: &&opentelemetry_proto::tonic::trace::v1::Span| {
+        one.name == "repository" && one.parent_span_id == span.span_id
+    };
+    let work = spans.iter().find(of_process).expect("a span of the repository's process");
+    assert_eq!(work.trace_id, span.trace_id);
     let hex: String = span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(taken[1]["trace_id"], hex.as_str());
 

@@ -3,7 +3,7 @@
 use super::AlertState;
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
-    paths::{Locations, create_private_dir, write_private},
+    paths::{Locations, create_private_dir, write_record},
 };
 use chrono::{DateTime, Utc};
 use std::{
@@ -111,9 +111,7 @@ impl Store {
     }
 
     fn write(&self, state: &AlertState) -> Result<()> {
-        let text = serde_json::to_vec_pretty(state)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        write_private(&self.file(), &text)
+        write_record(&self.file(), state)
     }
 
     /// The right to send, which one process has at a time; `None` while another has it.

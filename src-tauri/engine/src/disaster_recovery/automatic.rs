@@ -3,7 +3,7 @@
 use super::{Act, Looked, Recovery, Report, Scope, Source, Wish, disaster_recovery};
 use crate::{
     error_handling::{Code, Error, Result},
-    paths::{Locations, write_private},
+    paths::{Locations, write_record},
     progress::ProgressSink,
     settings::AutomaticRecovery,
     validation::{Damage, Finding, Severity, validate_documents},
@@ -77,9 +77,7 @@ impl Attempts {
     }
 
     fn write(&self, locations: &Locations) -> Result<()> {
-        let text = serde_json::to_vec(self)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        write_private(&Self::file(locations), &text)
+        write_record(&Self::file(locations), self)
     }
 
     /// Whether another may be begun by itself, and if not, why.

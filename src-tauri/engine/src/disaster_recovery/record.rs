@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
-    paths::{Locations, create_private_dir, write_private},
+    paths::{Locations, create_private_dir, write_record},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use drydock_inside::{Mark, disk};
@@ -159,9 +159,7 @@ impl Record {
     }
 
     pub(super) fn write(&self, past: &Past) -> Result<()> {
-        let text = serde_json::to_vec_pretty(past)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        write_private(&self.folder.join("record.json"), &text)
+        write_record(&self.folder.join("record.json"), past)
     }
 
     /// Writes a deed down, before it is done.

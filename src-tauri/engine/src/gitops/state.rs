@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
-    paths::{create_private_dir, write_private},
+    paths::{create_private_dir, write_record},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -227,9 +227,7 @@ impl Store {
     /// # Errors
     /// When it cannot be written; the old one is then still there.
     pub(super) fn save(&self, state: &State) -> Result<()> {
-        let text = serde_json::to_vec(state)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        write_private(&file(&self.folder), &text)
+        write_record(&file(&self.folder), state)
     }
 }
 

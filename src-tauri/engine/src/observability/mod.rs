@@ -37,7 +37,7 @@ pub use shipping::{
 };
 pub use summary::{Metrics, Quantiles, collect_metrics};
 pub use trace::{Operation, Outcome, end_trace, start_trace};
-pub(crate) use trace::{traced, traced_blocking};
+pub(crate) use trace::{traced, traced_blocking, traced_within};
 
 use crate::paths::Locations;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! Secrets are kept out of everything that is written down by their types; this is the second net, for texts of
 //! other programs.
 
+use aho_corasick::AhoCorasick;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
@@ -18,7 +19,7 @@ static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"sk-ant-[A-Za-z0-9_-]{8,}",
         r"|AGE-SECRET-KEY-1[0-9A-Z]+",
         r"|xox[a-z]-[A-Za-z0-9-]{8,}",
-        r"|gh[a-z]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}",
+        r"|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}",
         r"|AKIA[0-9A-Z]{16}",
         r"|glpat-[A-Za-z0-9_-]{20,}|npm_[A-Za-z0-9]{36}|AIza[0-9A-Za-z_-]{35}|[rs]k_live_[0-9A-Za-z]{20,}",
         r"|sk-(?:proj-)?[A-Za-z0-9_]{32,}",
@@ -36,15 +37,43 @@ static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static CREDENTIALS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"([a-z][a-z0-9+.-]*://)[^\s/@:]+:[^\s/@]+@").ok());
 
+/// A piece of every text that [`SECRETS`] and [`NAMED`] find, in whatever case, and of every address: where none of
+/// them is, nothing has to be searched. One pass over a text costs a tenth of the patterns.
+const SIGNS: &[&str] = &[
+    "://",
+    "sk-",
+    "age-secret-key-",
+    "xox",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "akia",
+    "glpat-",
+    "npm_",
+    "aiza",
+    "k_live_",
+    "eyj",
+    "bearer",
+    "-----begin",
+    "token",
+    "secret",
+    "passw",
+    "api_key",
+    "api-key",
+    "apikey",
+    "credential",
+    "\\",
+];
+static ANY_SIGN: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(SIGNS).ok());
+
 /// Whether a JSON text may hold a secret, the home, or a text whose form is another than it looks. It may err by
 /// saying so.
 pub(super) fn may_hold_secret(json: &str, home: &str) -> bool {
-    let matches = |pattern: &Option<Regex>| pattern.as_ref().is_none_or(|pattern| pattern.is_match(json));
-    json.contains('\\')
-        || (home.len() > 1 && json.contains(home))
-        || json.contains("://")
-        || matches(&SECRETS)
-        || matches(&NAMED)
+    ANY_SIGN.as_ref().is_none_or(|signs| signs.is_match(json)) || (home.len() > 1 && json.contains(home))
 }
 
 /// What in a text is a secret by its form.
@@ -117,6 +146,7 @@ mod tests {
         for secret in SECRETS {
             let text = redacted(&format!("before {secret} after"), "/home/me");
             assert_eq!(text, format!("before {HIDDEN} after"), "{secret}");
+            assert!(may_hold_secret(secret, ""), "{secret}");
         }
         assert_eq!(
             redacted("Authorization: Bearer abc.def-123456", "/x"),
@@ -131,6 +161,27 @@ mod tests {
             redacted("/home/me/.claude.json: no token here", "/home/me"),
             "~/.claude.json: no token here"
         );
+    }
+
+    #[test]
+    fn whatever_the_patterns_find_has_a_sign() {
+        for text in [
+            "PASSWD: hunter22",
+            "my.Api-Key=abcd",
+            "API_KEY=abcd",
+            "apikey: abcd",
+            "X-Auth-Token: abcd",
+            "client_secret=abcd",
+            "Credentials: abcd",
+            "bEaReR abcdefgh",
+            "-----BEGIN EC PRIVATE KEY-----x-----END EC PRIVATE KEY-----",
+            "sk-proj-FAKEfakeFAKEfakeFAKEfakeFAKEfake",
+            "postgres://me:pass@host/x",
+        ] {
+            assert!(redacted(text, "").contains(HIDDEN), "{text}");
+            assert!(may_hold_secret(text, ""), "{text}");
+        }
+        assert!(!may_hold_secret(r#"{"event":"sync.out","attrs":{"created":3,"seconds":0.25}}"#, "/home/me"));
     }
 
     proptest! {

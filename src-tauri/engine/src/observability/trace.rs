@@ -26,6 +26,8 @@ pub enum Operation {
     Restore,
     /// What is damaged is brought back.
     Recovery,
+    /// What the process of a repository does for one of the others.
+    Repository,
 }
 
 impl Operation {
@@ -40,6 +42,7 @@ impl Operation {
         Self::Drill,
         Self::Restore,
         Self::Recovery,
+        Self::Repository,
     ];
 
     /// Its name in the traces.
@@ -55,6 +58,7 @@ impl Operation {
             Self::Drill => "drill",
             Self::Restore => "restore",
             Self::Recovery => "recovery",
+            Self::Repository => "repository",
         }
     }
 }
@@ -105,6 +109,11 @@ pub(crate) async fn traced<T>(
         end_trace(&span, Outcome::Failed(error));
     }
     done
+}
+
+/// Does something that blocks as a span of the trace in which this happens; on its own it is none.
+pub(crate) fn traced_within<T>(operation: Operation, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if Span::current().is_none() { work() } else { traced_blocking(operation, work) }
 }
 
 /// Does something that blocks as a span.

@@ -6,6 +6,7 @@ pub use disk_space::Disk;
 
 use crate::error_handling::{Code, Error, IoContext, Result};
 use drydock_inside::{Staged, disk};
+use serde::Serialize;
 use std::{
     env,
     path::{Path, PathBuf},
@@ -147,6 +148,16 @@ pub fn write_private(file: &Path, content: &[u8]) -> Result<()> {
     create_private_dir(dir)?;
     let staged = Staged::write(dir, 0o600, &mut &content[..]).context("write", file)?;
     disk::rename(staged.path(), file).and_then(|()| disk::sync_folder(dir)).context("write", file)
+}
+
+/// Writes a record down as JSON, as [`write_private`] does.
+///
+/// # Errors
+/// [`Code::Internal`](crate::error_handling::Code) where it cannot be JSON; as [`write_private`].
+pub(crate) fn write_record(file: &Path, record: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_vec(record)
+        .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
+    write_private(file, &text)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
-    paths::{Locations, create_private_dir, write_private},
+    paths::{Locations, create_private_dir, write_record},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,7 @@ pub(super) fn take(locations: &Locations, now: DateTime<Utc>) -> Result<File> {
         tries += 1;
     }
     let holder = Holder { pid: std::process::id(), since: now };
-    let text = serde_json::to_vec(&holder)
-        .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-    write_private(&holder_file(locations), &text)?;
+    write_record(&holder_file(locations), &holder)?;
     Ok(lock)
 }
 

@@ -6,7 +6,7 @@
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     observability::{Event, EventName, log_event},
-    paths::{Locations, create_private_dir, write_private},
+    paths::{Locations, write_record},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -36,10 +36,7 @@ pub fn pause(locations: &Locations, length: TimeDelta, now: DateTime<Utc>) -> Re
             .remedy("drydock pause --for 2h"));
     }
     let pause = Pause { since: now, until: now + length };
-    let text = serde_json::to_vec(&pause)
-        .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-    create_private_dir(&locations.data_dir)?;
-    write_private(&file(locations), &text)?;
+    write_record(&file(locations), &pause)?;
     log_event(&Event::new(EventName::SchedulePaused).with("seconds", length.as_seconds_f64()));
     Ok(pause)
 }

@@ -95,7 +95,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Begins to do the scheduled work of a home.
+    /// Begins to do the scheduled work of a home. Blocking: who only asks for it is waited for.
     ///
     /// # Errors
     /// [`Code::DaemonRunning`] when another process does it.

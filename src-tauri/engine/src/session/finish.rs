@@ -1,25 +1,24 @@
 //! The end of a session: what it wrote comes out, then its parts go.
 
 use super::{
-    Attached, SessionId, SessionState, Sessions, TerminalSize,
-    launch::{Joining, blocking, check_variables},
+    Attached, SessionId, SessionState, Sessions,
+    launch::blocking,
     list::Mark,
     observed::observe_end,
     record::{Ownership, Record},
+    stop::refuse_data_left,
     usage::tell_usage,
 };
 use crate::{
-    container::{Refusal, engine_error},
     deployment::{Deployment, Ending, Outcome, Side},
     error_handling::{Code, Error, Result},
     image::entry,
     keychain::{Notice, Offered},
     sync::{HomeVolume, Layout, Moment, OutReport, Vanished, Waiting},
 };
-use bollard::query_parameters::{LogsOptionsBuilder, StopContainerOptionsBuilder};
-use bytes::Bytes;
+use bollard::query_parameters::LogsOptionsBuilder;
 use chrono::Utc;
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use serde::Serialize;
 
 /// How a session was left.
@@ -144,7 +143,7 @@ impl Sessions {
         self.finish_owned(&record, &ownership, None, vanished).await.map(Some)
     }
 
-    async fn finish_owned(
+    pub(super) async fn finish_owned(
         &self,
         record: &Record,
         _ownership: &Ownership,
@@ -236,7 +235,7 @@ impl Sessions {
     }
 
     /// Removes a session's parts and then its record, in this order: what is on record can be found.
-    async fn clear_away(&self, id: &SessionId) -> Result<()> {
+    pub(super) async fn clear_away(&self, id: &SessionId) -> Result<()> {
         self.remove_parts(id).await?;
         let (locations, id) = (self.locations.clone(), id.clone());
         blocking(move || Record::forget(&locations, &id)).await
@@ -244,7 +243,7 @@ impl Sessions {
 
     /// The last sync out of a session, through a home that may be open already. What came out is
     /// compared with what is inside, since the session's copy is about to go.
-    async fn bring_out_last(
+    pub(super) async fn bring_out_last(
         &self,
         record: &Record,
         open: Option<HomeVolume>,
@@ -279,7 +278,7 @@ impl Sessions {
     }
 
     /// Figures are worth no failure: the data is out.
-    async fn tell_usage(&self, record: &Record, state: Option<Vec<u8>>) {
+    pub(super) async fn tell_usage(&self, record: &Record, state: Option<Vec<u8>>) {
         let (locations, told) = (self.locations.clone(), record.clone());
         let done = blocking(move || tell_usage(&locations, &told, state.as_deref())).await;
         if let Err(error) = done {
@@ -315,189 +314,14 @@ impl Sessions {
             (None, Some(_)) => None,
         })
     }
-
-    /// Asks a session to end, and brings its data out.
-    ///
-    /// # Errors
-    /// When the engine refuses, or the data cannot come out.
-    pub async fn stop(&self, id: &SessionId) -> Result<Option<FinishedSession>> {
-        let mut record = self.record_of(id).await?;
-        record.stop_asked = true;
-        self.write_down(&record).await?;
-        if self.is_running(id).await? {
-            let options = StopContainerOptionsBuilder::new().t(10).build();
-            self.engine
-                .api()
-                .stop_container(&id.container(), Some(options))
-                .await
-                .map_err(|cause| engine_error("stop the session", cause))?;
-        }
-        // A process that is attached to it finishes it itself.
-        let Some(ownership) = Ownership::take(&self.locations, id)? else { return Ok(None) };
-        if Record::load(&self.locations, id)?.is_none() {
-            return Ok(None);
-        }
-        self.finish_owned(&record, &ownership, None, Vanished::Stop).await.map(Some)
-    }
-
-    /// Removes a session that does not run. Its data is brought out first, unless `data` says that it
-    /// is to be thrown away.
-    ///
-    /// # Errors
-    /// [`Code::SessionState`] while it runs; [`Code::DataInside`] when its data cannot come out.
-    pub async fn remove(&self, id: &SessionId, data: DataInside) -> Result<Option<OutReport>> {
-        let record = self.record_of(id).await?;
-        if self.is_running(id).await? {
-            return Err(Error::new(Code::SessionState, format!("the session {id} is running"))
-                .remedy(format!("drydock stop {id}")));
-        }
-        let Some(_ownership) = Ownership::take(&self.locations, id)? else {
-            return Err(Error::new(
-                Code::SessionState,
-                format!("another drydock looks after the session {id}"),
-            )
-            .remedy("wait for it to finish"));
-        };
-        let out = match data {
-            DataInside::BringOut => Some(self.bring_out_all(&record).await.map_err(|cause| {
-                let mut error = Error::new(
-                    Code::DataInside,
-                    format!("the session {id} holds data that could not come out"),
-                );
-                for why in std::iter::once(cause.message()).chain(cause.causes().iter().map(String::as_str)) {
-                    error = error.why(why);
-                }
-                for remedy in cause.remedies() {
-                    error = error.remedy(remedy);
-                }
-                error.remedy(format!("or throw it away: drydock rm {id} --discard"))
-            })?),
-            DataInside::Discard => {
-                // The login is not the session's to throw away: it may hold the only good refresh token.
-                self.rescue_login(&record).await;
-                None
-            }
-        };
-        self.clear_away(id).await?;
-        Ok(out)
-    }
-
-    async fn rescue_login(&self, record: &Record) {
-        let rescued = async {
-            let mut volume = self.open_volume(record).await?;
-            let offered = self.offered(record, &mut volume).await;
-            volume.close().await?;
-            self.take_login_back(record, offered?).await
-        };
-        if let Err(error) = rescued.await {
-            tracing::warn!(session = %record.id, %error, "the login of a session that is thrown away is lost");
-        }
-    }
-
-    async fn bring_out_all(&self, record: &Record) -> Result<OutReport> {
-        let LastOut { out, offered, state } = self.bring_out_last(record, None, Vanished::Stop).await?;
-        self.tell_usage(record, state).await;
-        refuse_data_left(&record.id, &out)?;
-        self.take_login_back(record, offered).await?;
-        Ok(out)
-    }
-
-    /// Joins a session again: one that runs, or one that was interrupted, which then goes on.
-    ///
-    /// # Errors
-    /// [`Code::SessionState`] when it cannot be joined.
-    pub async fn attach(&self, id: &SessionId, joining: Joining) -> Result<Attached> {
-        check_variables(&joining.variables)?;
-        let record = self.record_of(id).await?;
-        let Some(ownership) = Ownership::take(&self.locations, id)? else {
-            return Err(Error::new(Code::SessionState, format!("another terminal is attached to {id}"))
-                .remedy(format!("leave it there with Ctrl-^ Ctrl-^, then: drydock attach {id}")));
-        };
-        if !record.terminal {
-            return Err(Error::new(Code::SessionState, format!("the session {id} has no terminal"))
-                .why("it was started in a pipe or a script")
-                .remedy(format!("drydock logs {id}")));
-        }
-        if !self.is_running(id).await? {
-            return self.restart(&record, joining, ownership).await;
-        }
-        // While nobody was attached nobody renewed its login either.
-        if let Err(error) = self.look_once(&record).await {
-            tracing::warn!(session = %id, %error, "the session's login could not be looked after");
-        }
-        let size = joining.size;
-        let mut attached = self.join(id, ownership).await?;
-        attached.bringing_out = Some(self.keep_bringing_out(&record));
-        // Claude Code draws again when its size changes, so it is told another one first, for long
-        // enough that it looks.
-        const LOOK: std::time::Duration = std::time::Duration::from_millis(200);
-        let nudge = TerminalSize { height: size.height.saturating_sub(1).max(1), ..size };
-        self.resize(id, nudge).await?;
-        tokio::time::sleep(LOOK).await;
-        self.resize(id, size).await?;
-        Ok(attached)
-    }
-
-    /// What a session has printed, as the engine kept it.
-    ///
-    /// # Errors
-    /// When the engine has nothing.
-    pub async fn logs(
-        &self,
-        id: &SessionId,
-        follow: Follow,
-    ) -> Result<impl Stream<Item = Result<Bytes>> + use<'_>> {
-        self.record_of(id).await?;
-        let options =
-            LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow == Follow::Yes).build();
-        Ok(self.engine.api().logs(&id.container(), Some(options)).map(|line| {
-            line.map(bollard::container::LogOutput::into_bytes)
-                .map_err(|cause| engine_error("give the session's output", cause))
-        }))
-    }
 }
 
 /// What the last sync out of a session found.
-struct LastOut {
-    out: OutReport,
-    offered: Offered,
+pub(super) struct LastOut {
+    pub(super) out: OutReport,
+    pub(super) offered: Offered,
     /// Its `.claude.json`.
-    state: Option<Vec<u8>>,
-}
-
-/// A session is not removed with data in it that was refused: only the user can say that it may go.
-fn refuse_data_left(id: &SessionId, out: &OutReport) -> Result<()> {
-    let left: Vec<_> = out.refused.iter().filter(|refused| refused.reason.leaves_data()).collect();
-    let Some(first) = left.first() else { return Ok(()) };
-    let mut error = Error::new(
-        Code::SyncRefused,
-        format!("{} of the session's files were refused and are still inside", left.len()),
-    );
-    for refused in left.iter().take(5) {
-        error = error.why(format!("{}: {}", refused.name, refused.reason));
-    }
-    if matches!(first.reason, Refusal::TooLarge | Refusal::TooMuch | Refusal::TooMany) {
-        error = error.remedy("raise the limit: drydock settings set sync.max_file_size 16g");
-    }
-    Err(error.remedy(format!("or throw them away: drydock rm {id} --discard")))
-}
-
-/// What happens to a session's data when it is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DataInside {
-    /// It is brought onto the host first.
-    BringOut,
-    /// The user said to throw it away.
-    Discard,
-}
-
-/// Whether to go on reading what a session prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Follow {
-    /// Until it ends.
-    Yes,
-    /// Only what is there.
-    No,
+    pub(super) state: Option<Vec<u8>>,
 }
 
 /// How a container ended.

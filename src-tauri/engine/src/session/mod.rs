@@ -20,8 +20,10 @@ mod probe;
 mod project;
 mod recent;
 mod record;
+mod rejoin;
 mod resources;
 mod staging;
+mod stop;
 mod sync_status;
 mod usage;
 
@@ -29,13 +31,15 @@ pub use attached::{Attached, Ended, Output, TerminalSize};
 pub use bring_in::InReport;
 pub use bring_out::SyncPlan;
 pub use environment::TERMINAL_VARIABLES;
-pub use finish::{DataInside, Finished, FinishedSession, Follow, Trial};
+pub use finish::{Finished, FinishedSession, Trial};
 pub use id::SessionId;
 pub use launch::{Joining, Launch, MissingImage};
 pub use list::{ListedSession, SessionState};
 pub(crate) use list::{attached_sessions, has_records};
 pub use project::Project;
 pub use recent::recent_projects;
+pub use rejoin::Follow;
+pub use stop::DataInside;
 pub use sync_status::SyncStatus;
 
 use crate::{container::ContainerEngine, paths::Locations, settings::Settings};

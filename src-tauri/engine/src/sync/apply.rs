@@ -1,29 +1,39 @@
 //! Doing what a plan says, on the host home: each file is old or new at every moment, and a process
 //! killed in between leaves a journal that the next one finishes.
 
+#[cfg(test)]
+mod crash;
+mod files;
+#[cfg(test)]
+mod model;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use report::{OutReport, Waiting};
+
 use super::{
     Layout, PathMap,
     base::{Agreed, Base, News},
     documents,
-    held::{Finding, FoundPart, Held, HeldChanges, Reason},
+    held::{Finding, FoundPart, HeldChanges, Reason},
     journal::{Deed, Journal, recover_journals, rescue, sweep},
     outward::{Collected, Content, Found},
     plan::{Change, Decision, Folders, Fork, Planned, Step, subject_of, subject_of_key},
     stops::{Side, Vanished, check_replica, check_vanished},
 };
 use crate::{
-    backup::{PreSyncBackup, pre_sync_backup},
-    claude_home::{KeyChange, Merge, Outward, compare, fork_id, rewrite_session_id},
+    backup::pre_sync_backup,
+    claude_home::{KeyChange, Outward},
     container::{Refusal, Refused},
     error_handling::{Code, Error, IoContext, Result},
 };
 use chrono::{DateTime, Utc};
-use drydock_inside::{Appended, Before, Placed, Sign, Staged, Window, append, digest, disk, place};
-use serde::Serialize;
+use drydock_inside::{Before, Placed, Sign, Staged, Window, digest, disk, place};
+use files::{ForkPlace, add_lines, append_deed, folder_of, grow, place_deed, prepare_fork, stage, window_at};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    fs::{self, File},
-    io::{self, BufRead, BufReader, Seek, SeekFrom},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -42,69 +52,6 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) map: &'a PathMap,
     pub(crate) vanished: Vanished,
     pub(crate) now: DateTime<Utc>,
-}
-
-/// Something of the session that waits for the user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waiting {
-    /// The held change's name.
-    pub id: super::HeldId,
-    /// What it is about.
-    pub subject: String,
-    /// Why it waits.
-    pub reason: Reason,
-}
-
-impl Waiting {
-    pub(crate) fn of(held: &Held) -> Self {
-        Self { id: held.id.clone(), subject: held.subject.clone(), reason: held.reason }
-    }
-}
-
-/// What a sync out did.
-#[derive(Debug, Default, Serialize)]
-pub struct OutReport {
-    /// Conversations and files that are new on the host, by name.
-    pub created: Vec<String>,
-    /// Files that grew or were replaced, by name.
-    pub updated: Vec<String>,
-    /// Keys that documents took, as `document pointer`.
-    pub merged: Vec<String>,
-    /// Conversations that went on in two ways.
-    pub forks: Vec<Fork>,
-    /// What waits for the user.
-    pub held: Vec<Waiting>,
-    /// What was not read out of the session.
-    pub refused: Vec<Refused>,
-    /// The copy of what was changed, as it was before.
-    pub backup: Option<PreSyncBackup>,
-    /// Files that changed while they were looked at; they have to be read whole.
-    #[serde(skip)]
-    pub(crate) again: Vec<String>,
-}
-
-impl OutReport {
-    /// Whether nothing came out.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.created.is_empty()
-            && self.updated.is_empty()
-            && self.merged.is_empty()
-            && self.forks.is_empty()
-            && self.held.is_empty()
-    }
-
-    /// Adds what a further round did.
-    pub(crate) fn add(&mut self, other: Self) {
-        self.created.extend(other.created);
-        self.updated.extend(other.updated);
-        self.merged.extend(other.merged);
-        self.forks.extend(other.forks);
-        self.held.extend(other.held);
-        self.refused.extend(other.refused);
-        self.backup = self.backup.take().or(other.backup);
-        self.again = other.again;
-    }
 }
 
 /// What a sync out would do.
@@ -209,13 +156,6 @@ enum Ready<'a> {
     Append { found: &'a Found, target: PathBuf, tail: PathBuf, skip: u64, window: Window },
     AddLines { found: &'a Found, target: PathBuf, staged: PathBuf },
     Fork { found: &'a Found, fork: Fork, place: ForkPlace },
-}
-
-/// Where a fork's lines go.
-enum ForkPlace {
-    New { staged: Staged, target: PathBuf },
-    Grow { target: PathBuf, rewritten: PathBuf, at: u64 },
-    Same,
 }
 
 impl<'a> Run<'a> {
@@ -565,132 +505,3 @@ impl Ready<'_> {
         }
     }
 }
-
-fn place_deed(staged: &Staged, target: &Path, before: &Before) -> Deed {
-    Deed::Place {
-        staged: staged.path().to_path_buf(),
-        target: target.to_path_buf(),
-        before: match before {
-            Before::Nothing => None,
-            Before::Holds(mark) => Some(*mark),
-        },
-        after: staged.mark(),
-    }
-}
-
-fn append_deed(target: &Path, at: u64, tail: &Path, skip: u64) -> Deed {
-    Deed::Append { target: target.to_path_buf(), at, tail: tail.to_path_buf(), skip }
-}
-
-/// Stages a file beside its place. A name that this file system cannot hold is the session's doing.
-fn stage(target: &Path, mode: u32, content: &Path) -> Result<Staged> {
-    let folder = folder_of(target);
-    match create_folder(folder)
-        .and_then(|()| Staged::write(folder, mode & 0o700 | 0o600, &mut File::open(content)?))
-    {
-        Ok(staged) => Ok(staged),
-        Err(cause) => Err(match cause.kind() {
-            io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename | io::ErrorKind::AlreadyExists => {
-                Error::new(Code::NameRefused, format!("no file here can be named {}", target.display()))
-                    .why(cause)
-            }
-            _ => Error::io("write", target, &cause),
-        }),
-    }
-}
-
-fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() { Ok(()) } else { disk::create_folder(folder) }
-}
-
-fn folder_of(target: &Path) -> &Path {
-    target.parent().unwrap_or(Path::new("/"))
-}
-
-/// Appends a tail; `None` when the file is not what it was thought to be.
-fn grow(target: &Path, tail: &Path, skip: u64, window: &Window) -> Result<Option<Sign>> {
-    let mut from = open(tail)?;
-    from.seek(SeekFrom::Start(skip)).context("read", tail)?;
-    Ok(match append(target, &mut from, window).context("write", target)? {
-        Appended::Done(sign) => Some(sign),
-        Appended::Moved { .. } | Appended::Differs => None,
-    })
-}
-
-fn window_at(target: &Path, at: u64) -> Result<Window> {
-    digest::window(target, at).context("read", target)
-}
-
-/// Rewrites the session's way on under an id of its own, and finds where it goes: behind what an
-/// earlier sync made of it, or, where that went on in another way as well, beside it.
-fn prepare_fork(
-    session: &str,
-    target: &Path,
-    staged: &Path,
-    fork: &Fork,
-    mode: u32,
-) -> Result<(Fork, ForkPlace)> {
-    let rewritten = staged.with_extension("fork");
-    for attempt in 0.. {
-        let id = fork_id(session, &fork.conversation, attempt).to_string();
-        let place = target.with_file_name(format!("{id}.jsonl"));
-        let mut out = io::BufWriter::new(File::create(&rewritten).context("write", &rewritten)?);
-        rewrite_session_id(open(staged)?, &mut out, &fork.conversation, &id)
-            .and_then(|()| io::Write::flush(&mut out))
-            .context("write", &rewritten)?;
-        drop(out);
-        let fork = Fork { fork: id, ..fork.clone() };
-        if !place.exists() {
-            let staged = stage(&place, mode, &rewritten)?;
-            return Ok((fork, ForkPlace::New { staged, target: place }));
-        }
-        match compare(open(&place)?, open(&rewritten)?).context("compare", &place)? {
-            Merge::Append(at) => return Ok((fork, ForkPlace::Grow { target: place, rewritten, at })),
-            Merge::Same | Merge::HostAhead => return Ok((fork, ForkPlace::Same)),
-            Merge::Diverged(_) => {}
-        }
-    }
-    Err(Error::new(Code::Internal, "a conversation went on in too many ways"))
-}
-
-/// Adds the whole JSON lines that the host's file does not have, in their order.
-fn add_lines(target: &Path, staged: &Path) -> Result<bool> {
-    const ROUNDS: usize = 16;
-    for _ in 0..ROUNDS {
-        let host = fs::read(target).context("read", target)?;
-        let known: HashSet<&[u8]> = host.split(|byte| *byte == b'\n').collect();
-        let mut new = Vec::new();
-        for line in BufReader::new(open(staged)?).split(b'\n') {
-            let line = line.context("read", staged)?;
-            let is_new = !known.contains(line.as_slice());
-            if is_new && serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_ok() {
-                new.extend_from_slice(&line);
-                new.push(b'\n');
-            }
-        }
-        if new.is_empty() {
-            return Ok(false);
-        }
-        if host.last().is_some_and(|last| *last != b'\n') {
-            new.insert(0, b'\n');
-        }
-        let window = window_at(target, host.len() as u64)?;
-        if let Appended::Done(_) = append(target, &mut &new[..], &window).context("write", target)? {
-            return Ok(true);
-        }
-        // Claude Code here has added prompts of its own meanwhile.
-    }
-    Err(Error::new(Code::SyncOut, format!("{} is being written without a pause", target.display()))
-        .remedy("run the command again"))
-}
-
-fn open(path: &Path) -> Result<File> {
-    File::open(path).context("read", path)
-}
-
-#[cfg(test)]
-mod crash;
-#[cfg(test)]
-mod model;
-#[cfg(test)]
-mod tests;

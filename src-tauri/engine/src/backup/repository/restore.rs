@@ -19,7 +19,7 @@ use rustic_core::{
 use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File, FileTimes, OpenOptions, Permissions},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Component, Path, PathBuf},
     sync::{
@@ -78,7 +78,8 @@ pub(super) fn restore(
     for (path, node) in folders.iter().rev() {
         if !path.as_os_str().is_empty() {
             let folder = to.join(inside(path));
-            set_signs(&folder, node, 0o700).context("set the time of", &folder)?;
+            let set = File::open(&folder).and_then(|open| set_signs(&open, node, 0o700));
+            set.context("set the time of", &folder)?;
         }
     }
     Ok(restored)
@@ -159,7 +160,8 @@ fn write_one(repository: &Full, node: &Node, target: &Path) -> io::Result<u64> {
     let damaged = |cause: Box<RusticError>| {
         io::Error::other(format!("its content in the repository is damaged: {}", cause.display_log().trim()))
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target)?;
+    // Opened once for everything: of many small files, opening is most of the work.
+    let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(target)?;
     let content = node.content.as_deref().unwrap_or_default();
     let mut lengths = Vec::with_capacity(content.len());
     for id in content {
@@ -167,33 +169,32 @@ fn write_one(repository: &Full, node: &Node, target: &Path) -> io::Result<u64> {
         file.write_all(&part)?;
         lengths.push(part.len());
     }
-    drop(file);
-    let mut written = File::open(target)?;
+    file.rewind()?;
     let mut buffer = Vec::new();
     for (id, length) in content.iter().zip(lengths) {
         if buffer.len() < length {
             buffer.resize(length, 0);
         }
         let piece = &mut buffer[..length];
-        written.read_exact(piece)?;
+        file.read_exact(piece)?;
         let digest = crate::container::hex(&Sha256::digest(&*piece));
         if digest != id.to_hex().as_str() {
             return Err(io::Error::other("what was written is not what the snapshot holds"));
         }
     }
-    if written.read(&mut [0])? != 0 {
+    if file.read(&mut [0])? != 0 {
         return Err(io::Error::other("what was written is longer than what the snapshot holds"));
     }
-    set_signs(target, node, 0o600)?;
+    set_signs(&file, node, 0o600)?;
     Ok(node.meta.size)
 }
 
 /// Gives a file its permissions and time back; its owner can use it in any case.
-fn set_signs(path: &Path, node: &Node, at_least: u32) -> io::Result<()> {
+fn set_signs(open: &File, node: &Node, at_least: u32) -> io::Result<()> {
     let mode = node.meta.mode.unwrap_or(at_least) & 0o777 | at_least;
-    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    open.set_permissions(Permissions::from_mode(mode))?;
     let Some(modified) = node.meta.mtime.and_then(system_time) else { return Ok(()) };
-    File::open(path)?.set_times(FileTimes::new().set_modified(modified))
+    open.set_times(FileTimes::new().set_modified(modified))
 }
 
 fn system_time(time: rustic_core::jiff::Timestamp) -> Option<SystemTime> {

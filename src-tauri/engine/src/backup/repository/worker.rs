@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error_handling::{Code, Error, HalfMade, Result},
     keychain::{Sensitive, forbid_core_dumps},
+    observability::{Operation, traced_within},
     program::without_keys,
     progress::{Progress, ProgressSink},
 };
@@ -135,6 +136,10 @@ fn answer(value: &impl Serialize) -> Result<serde_json::Value> {
 
 /// Has a piece of work done by a process of its own. Blocking.
 pub(in crate::backup) fn run<T: DeserializeOwned>(order: &Order, progress: &ProgressSink) -> Result<T> {
+    traced_within(Operation::Repository, || run_now(order, progress))
+}
+
+fn run_now<T: DeserializeOwned>(order: &Order, progress: &ProgressSink) -> Result<T> {
     let unreadable =
         |cause: serde_json::Error| Error::new(Code::Internal, "an answer was not understood").why(cause);
     progress.go_on()?;

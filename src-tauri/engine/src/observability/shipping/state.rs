@@ -2,9 +2,9 @@
 
 use super::{cursor::Cursor, stream::Stream};
 use crate::{
-    error_handling::{Code, Error, IoContext, Result},
+    error_handling::{Error, IoContext, Result},
     keychain::Fingerprint,
-    paths::{Locations, create_private_dir, write_private},
+    paths::{Locations, create_private_dir, write_record},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -131,9 +131,7 @@ impl State {
 
     /// Writes it down. Whoever calls this has the lock.
     pub(super) fn save(&self, locations: &Locations) -> Result<()> {
-        let text = serde_json::to_vec(self)
-            .map_err(|cause| Error::new(Code::Internal, "a record could not be written down").why(cause))?;
-        write_private(&state_file(locations), &text)
+        write_record(&state_file(locations), self)
     }
 
     pub(super) fn of(&self, stream: Stream) -> Option<&Kept> {

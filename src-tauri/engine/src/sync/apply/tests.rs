@@ -191,7 +191,9 @@ fn notes_follow_unless_the_host_changed_them_too() {
         (&*report.held[0].subject, report.held[0].reason),
         ("projects/-p/memory/B.md", Reason::BothChanged)
     );
-    let Some(PreSyncBackup::Files { folder, .. }) = report.backup else { panic!("nothing was kept") };
+    let Some(crate::backup::PreSyncBackup::Files { folder, .. }) = report.backup else {
+        panic!("nothing was kept")
+    };
     let before = folder.join(".claude/projects/-p/memory/A.md");
     assert_eq!(fs::read_to_string(before).unwrap(), "a");
 }
