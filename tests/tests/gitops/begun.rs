@@ -77,6 +77,41 @@ fn the_hook_refuses_secrets_in_plain_and_what_is_no_configuration() {
 }
 
 #[test]
+fn a_secret_that_only_its_form_tells_is_refused_before_a_commit_and_by_every_computer() {
+    const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
+    let followed = Followed::new();
+    followed.say(&json!({"model": "opus"}));
+    followed.reconcile();
+    for (file, text, place) in [
+        (
+            "desired/claude/agents/signer.md",
+            format!("Sign with:\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n{KEY}\n"),
+            "desired/claude/agents/signer.md:2: a private key",
+        ),
+        (
+            "desired/mcp.yaml",
+            format!("fs:\n  command: npx\n  args:\n    - --api-key\n    - {KEY}\n"),
+            "desired/mcp.yaml:5: a value that is named and looks like a secret",
+        ),
+    ] {
+        followed.write(file, &text);
+        followed.git(&["add", "--all"]);
+        let staged =
+            followed.gitops(["validate", "--staged", followed.work().to_str().unwrap()]).exits(1).stdout;
+        assert!(staged.contains(place) && !staged.contains(KEY), "{staged}");
+        followed.say(&json!({"model": "haiku"}));
+        let (report, code) = followed.reconcile();
+        let error = &report["outcome"]["error"];
+        assert_eq!((error["code"].as_str(), code), (Some("gitops.invalid"), 1), "{report:#}");
+        assert!(error.to_string().contains(place) && !report.to_string().contains(KEY), "{report:#}");
+        assert_eq!(followed.setting("/model"), Some(json!("opus")));
+        fs::remove_file(followed.work().join(file)).unwrap();
+    }
+    followed.say(&json!({"model": "haiku"}));
+    assert_eq!(followed.reconcile().1, 0);
+}
+
+#[test]
 fn another_computer_has_the_same_but_for_what_is_its_own() {
     let followed = furnished();
     let folder = followed.scratch("mine");

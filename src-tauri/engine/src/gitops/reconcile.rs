@@ -10,6 +10,7 @@ use super::{
     mirror::{About, Commit, Mirror},
     observed::{self, News},
     place::{Arrives, Below, Place},
+    plain_secrets::may_hold_secret,
     plan::{Sides, Step, plan},
     report::{Changed, Outcome, Report, drift_lines},
     repository::{self, Reader, Repository},
@@ -451,7 +452,7 @@ impl<'a> Look<'a> {
         let is_known = wanted == Some(Secrecy::Secret) || self.state.secret.contains(place);
         let looks = || {
             let key = place.keys.last().map_or("", String::as_str);
-            value.json().is_some_and(|json| super::secrets::holds_secret(key, json))
+            value.json().is_some_and(|json| may_hold_secret(key, json))
         };
         if is_known || looks() {
             value.secrecy = Secrecy::Secret;

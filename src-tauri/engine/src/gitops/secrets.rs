@@ -1,14 +1,12 @@
-//! Secrets of the repository: what stands where a text says `${secret:…}`, and what stands in plain where it
-//! should not.
+//! Secrets of the repository: what stands where a text says `${secret:…}`.
 
 use super::{
     identity::Identity,
-    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt, unencrypted_lines},
+    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt},
 };
 use crate::{
     error_handling::{Code, Error, Result},
     keychain::Sensitive,
-    observability::redacted,
     paths::Locations,
 };
 use chrono::Utc;
@@ -99,97 +97,10 @@ fn unopened(path: &str, cause: &Error) -> Error {
     error
 }
 
-/// A secret that stands in plain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    /// The line, from 1.
-    pub(super) line: usize,
-    /// What it is, without its value.
-    pub(super) what: String,
-}
-
-/// What looks like a secret in a file of the repository.
-pub(super) fn plain_secrets(path: &str, text: &[u8]) -> Vec<Found> {
-    let text = String::from_utf8_lossy(text);
-    if path.starts_with("secrets/") {
-        // One that is not encrypted at all, or broken, is told of where it is read.
-        let lines = unencrypted_lines(Source { name: path, text: &text });
-        let lines = if lines == [1] { Vec::new() } else { lines };
-        let in_plain = |line| Found { line, what: "a value that is not encrypted".to_owned() };
-        return lines.into_iter().map(in_plain).collect();
-    }
-    let is_document = path.ends_with(".json") || path.ends_with(".yaml");
-    let lines = text.lines().enumerate();
-    lines
-        .filter_map(|(at, line)| {
-            let found = Found { line: at + 1, what: "what looks like a key or a token".to_owned() };
-            if has_known_form(line) {
-                return Some(found);
-            }
-            // In prose, "password: short" is no secret; in a document it is.
-            let (key, value) = line.split_once(':').filter(|_| is_document)?;
-            let value = value.trim().trim_matches([',', '"', '\'', ' ']);
-            let key = key.trim().trim_matches(['"', '\'', '-', ' ', '{']);
-            is_secret(key, value).then_some(found)
-        })
-        .collect()
-}
-
-/// Whether the value of a key is to be kept from the repository.
-pub(super) fn is_secret(key: &str, value: &str) -> bool {
-    const NAMES: &[&str] =
-        &["token", "secret", "password", "passwd", "api_key", "apikey", "api-key", "credential"];
-    let key = key.to_ascii_lowercase();
-    let is_named = NAMES.iter().any(|name| key.contains(name)) || key == "authorization";
-    // A variable that Claude Code fills in, a path, a number or a switch is none.
-    let is_plain = value.len() < 8
-        || value.contains("${")
-        || value.starts_with(['/', '~', '$', '[', '{'])
-        || value.bytes().all(|byte| byte.is_ascii_digit());
-    (is_named && !is_plain && !key.ends_with("helper"))
-        || (!value.contains("${secret:") && has_known_form(value))
-}
-
-/// Whether the JSON text of a value has a secret in it, in whatever it consists of.
-pub(super) fn holds_secret(key: &str, json: &str) -> bool {
-    fn look(key: &str, value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::String(text) => is_secret(key, text),
-            serde_json::Value::Array(items) => items.iter().any(|item| look(key, item)),
-            serde_json::Value::Object(map) => map.iter().any(|(key, value)| look(key, value)),
-            _ => false,
-        }
-    }
-    // What is no JSON is not known to be open.
-    serde_json::from_str(json).map_or(true, |value| look(key, &value))
-}
-
-/// Whether a text has a secret in it that is known by its form.
-fn has_known_form(text: &str) -> bool {
-    // Names before values and logins in addresses are for who reads documents.
-    let alone = text.replace([':', '='], " ");
-    redacted(&alone, "") != alone || redacted(text, "").contains("[hidden]@")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_found_and_what_only_speaks_of_them_is_not() {
-        let found = |path: &str, text: &str| {
-            plain_secrets(path, text.as_bytes()).iter().map(|one| one.line).collect::<Vec<_>>()
-        };
-        assert_eq!(found("desired/mcp.yaml", "a:\n  env:\n    GITHUB_TOKEN: abcdefgh12345\n"), [3]);
-        assert_eq!(found("desired/mcp.yaml", "a:\n  env:\n    GITHUB_TOKEN: ${secret:mcp/github}\n"), [0; 0]);
-        assert_eq!(
-            found("desired/claude/settings.json", "{\"apiKeyHelper\": \"pass show anthropic\"}"),
-            [0; 0]
-        );
-        assert_eq!(found("desired/claude/CLAUDE.md", "never print a token: use the vault\n"), [0; 0]);
-        assert_eq!(found("desired/claude/CLAUDE.md", "use sk-ant-api03-FAKEFAKEFAKE\n"), [1]);
-        assert_eq!(found("desired/mcp.yaml", "a: {url: \"https://me:FAKEpass@example.org/\"}\n"), [1]);
-    }
+    use crate::gitops::plain_secrets::plain_secrets;
 
     #[test]
     fn what_is_encrypted_here_is_opened_here_and_nowhere_else() {
@@ -202,9 +113,9 @@ mod tests {
         let name = "secrets/mcp.enc.yaml";
         let text = secrets.encrypt(name, &kept).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("FAKE"));
-        assert_eq!(plain_secrets(name, &text), []);
+        assert_eq!(plain_secrets(name, std::str::from_utf8(&text).unwrap()), []);
         let by_hand = format!("{}more: FAKE-abcdefgh-1\n", String::from_utf8_lossy(&text));
-        assert_eq!(plain_secrets(name, by_hand.as_bytes()).len(), 1);
+        assert_eq!(plain_secrets(name, &by_hand).len(), 1);
         let opened = secrets.decrypt(name, &text).unwrap().unwrap();
         assert_eq!(opened["github"].reveal(), "ghp_FAKE: \"#1\"\n");
         assert_eq!(opened.len(), 2);
