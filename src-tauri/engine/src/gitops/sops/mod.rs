@@ -5,6 +5,7 @@
 //! and the comments as they are.
 
 mod cipher;
+mod comments;
 mod edit;
 mod emit;
 mod encrypt;
