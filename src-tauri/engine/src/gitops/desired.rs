@@ -130,6 +130,7 @@ mod tests {
             tree::Tree,
         },
         keychain::Sensitive,
+        settings::Settings,
     };
 
     struct Known;
@@ -181,7 +182,7 @@ mod tests {
     fn a_file_of_secrets_is_opened_where_something_asks_for_it_and_there_is_a_key() {
         let home = tempfile::tempdir().unwrap();
         let locations = crate::paths::Locations::find(Some(home.path())).unwrap();
-        let secrets = SopsSecrets::of(&locations);
+        let secrets = SopsSecrets::of(&locations, &Settings::load(&locations.settings_file).unwrap());
         let resolved = |files: &[(&str, &str)]| resolve(&repository(files), "/home/me", "desk", &secrets);
         assert_eq!(resolved(&[SERVERS, FILE]).unwrap().missing.len(), 2, "without a key it waits");
         secrets.recipients().unwrap();

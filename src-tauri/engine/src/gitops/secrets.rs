@@ -2,12 +2,13 @@
 
 use super::{
     identity::Identity,
-    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt},
+    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt, with_recovery},
 };
 use crate::{
     error_handling::{Code, Error, Result},
     keychain::Sensitive,
     paths::Locations,
+    settings::Settings,
 };
 use chrono::Utc;
 use serde_json::Value;
@@ -29,14 +30,18 @@ pub(super) trait Secrets {
 
 /// Files of SOPS, by the key of this home's user.
 #[derive(Debug, Clone)]
-pub(super) struct SopsSecrets(Locations);
+pub(super) struct SopsSecrets {
+    locations: Locations,
+    /// Who can open new files as well.
+    recovery: Option<Recipient>,
+}
 
 impl SopsSecrets {
-    pub(super) fn of(locations: &Locations) -> Self {
-        Self(locations.clone())
+    pub(super) fn of(locations: &Locations, settings: &Settings) -> Self {
+        Self { locations: locations.clone(), recovery: settings.gitops_recovery_recipient() }
     }
 
-    /// A file of these secrets, for this computer's key, which is made if there is none.
+    /// A file of these secrets, for this computer's key, which is made if there is none, and the recovery recipient.
     ///
     /// # Errors
     /// When there is no key and none can be made, or a key's name cannot be in such a file.
@@ -45,12 +50,8 @@ impl SopsSecrets {
         path: &str,
         secrets: &BTreeMap<String, Sensitive<String>>,
     ) -> Result<Vec<u8>> {
-        let identity = Identity::load_or_make(&self.0)?;
-        let rule = Rule {
-            recipients: vec![identity.recipient()],
-            selection: Selection::default(),
-            scope: MacScope::All,
-        };
+        let recipients = self.recipients()?;
+        let rule = Rule { recipients, selection: Selection::default(), scope: MacScope::All };
         let mut text = Zeroizing::new(String::new());
         for (name, secret) in secrets {
             // As JSON, which YAML has within itself.
@@ -65,16 +66,16 @@ impl SopsSecrets {
     /// # Errors
     /// When the key of this home cannot be read or made.
     pub(super) fn recipients(&self) -> Result<Vec<Recipient>> {
-        Ok(vec![Identity::load_or_make(&self.0)?.recipient()])
+        Ok(with_recovery(Identity::load_or_make(&self.locations)?.recipient(), self.recovery.as_ref()))
     }
 }
 
 impl Secrets for SopsSecrets {
     fn decrypt(&self, path: &str, text: &[u8]) -> Result<Option<Opened>> {
-        if Identity::load(&self.0)?.is_none() {
+        if Identity::load(&self.locations)?.is_none() {
             return Ok(None);
         }
-        match SecretFiles::of(&self.0).decrypt(path, text) {
+        match SecretFiles::of(&self.locations).decrypt(path, text) {
             Ok(secrets) => {
                 let named = secrets.into_iter().map(|(name, secret)| (name.replace('.', "/"), secret));
                 Ok(Some(named.collect()))
@@ -105,7 +106,12 @@ mod tests {
     #[test]
     fn what_is_encrypted_here_is_opened_here_and_nowhere_else() {
         let home = tempfile::tempdir().unwrap();
-        let secrets = SopsSecrets::of(&Locations::find(Some(home.path())).unwrap());
+        let recovery = Identity::generate();
+        let of = |home: &std::path::Path| {
+            let locations = Locations::find(Some(home)).unwrap();
+            SopsSecrets { locations, recovery: Some(recovery.recipient()) }
+        };
+        let secrets = of(home.path());
         let kept = BTreeMap::from([
             ("github".to_owned(), Sensitive::new("ghp_FAKE: \"#1\"\n".to_owned())),
             ("a.b".to_owned(), Sensitive::new("no".to_owned())),
@@ -121,10 +127,13 @@ mod tests {
         assert_eq!(opened.len(), 2);
 
         let other = tempfile::tempdir().unwrap();
-        let others = SopsSecrets::of(&Locations::find(Some(other.path())).unwrap());
+        let others = of(other.path());
         assert!(others.decrypt(name, &text).unwrap().is_none(), "without a key");
         others.recipients().unwrap();
         assert!(others.decrypt(name, &text).unwrap().is_none(), "with another key");
+        recovery.keep_instead(&others.locations).unwrap();
+        let opened = others.decrypt(name, &text).unwrap().unwrap();
+        assert_eq!(opened["a/b"].reveal(), "no", "by the key that was kept elsewhere");
         let changed = String::from_utf8_lossy(&text).replace("github:", "gitlab:");
         assert_eq!(secrets.decrypt(name, changed.as_bytes()).unwrap_err().code(), Code::GitopsSecret);
     }

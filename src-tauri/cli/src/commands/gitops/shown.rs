@@ -19,6 +19,13 @@ pub(super) fn begun(begun: &Begun) -> String {
             text.push_str(&format!("  ${{secret:{name}}}   now in {place}\n"));
         }
     }
+    text.push_str(&format!("\nsecrets are encrypted for {}\n", begun.recipients.join(" and ")));
+    if begun.recipients.len() == 1 {
+        text.push_str(
+            "  that is this computer's key alone: keep a copy of it (drydock gitops key export, or the recovery sheet:\n  \
+             drydock backup key export), or name a key that you keep elsewhere (gitops.recovery_recipient, .sops.yaml)\n",
+        );
+    }
     text.push_str(&format!(
         "\nfollow it here:      drydock settings set gitops.repository {folder}\n\
          and by itself:       drydock settings set gitops.enabled true\n\
