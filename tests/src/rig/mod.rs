@@ -11,6 +11,8 @@ mod dunst;
 mod engine;
 #[cfg(target_os = "linux")]
 mod followed;
+#[cfg(target_os = "linux")]
+mod git_https;
 mod home;
 mod image;
 mod intake;
@@ -44,6 +46,8 @@ mod ssh_server;
 #[cfg(target_os = "linux")]
 mod stick;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod tls;
 mod transcript;
 mod until;
 
@@ -60,6 +64,8 @@ pub use dunst::{Dunst, Shown};
 pub use engine::{Engine, ExecResult};
 #[cfg(target_os = "linux")]
 pub use followed::Followed;
+#[cfg(target_os = "linux")]
+pub use git_https::{GitHttps, Password};
 pub use home::{Damage, Home};
 use image::session_image_of;
 pub use image::{SessionImage, session_image};

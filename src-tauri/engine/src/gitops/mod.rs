@@ -59,5 +59,6 @@ pub use report::{Changed, DriftLine, Outcome, Report};
 pub use repository::Problem;
 pub use root::DriftPolicy;
 pub use state::{
-    DriftKind, Drifted, FailedCommit, HeldChange, HeldCommit, HeldWhy, InForce, Suspended, Unreachable,
+    Access, DriftKind, Drifted, FailedCommit, HeldChange, HeldCommit, HeldWhy, InForce, Suspended,
+    Unreachable,
 };

@@ -533,6 +533,7 @@ impl<'a> Look<'a> {
             to: value.as_ref().map(|value| value.shown(&self.salt)),
         });
         Report {
+            repository: self.state.repository.clone(),
             commit: Some(planned.commit.clone()),
             about: Some(planned.about.clone()),
             outcome: Outcome::Synced,

@@ -6,7 +6,7 @@ use super::{
     mirror::{About, Commit},
     place::Place,
     reconcile::{Look, Planned},
-    state::{DriftKind, HeldChange, HeldWhy, State, Unreachable},
+    state::{Access, DriftKind, HeldChange, HeldWhy, State, Unreachable},
 };
 use crate::error_handling::Error;
 use chrono::{DateTime, Utc};
@@ -80,6 +80,8 @@ pub struct DriftLine {
 /// What became of a look.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// Where the repository is.
+    pub repository: String,
     /// The commit that was looked at.
     pub commit: Option<Commit>,
     /// What it says of itself.
@@ -113,6 +115,7 @@ pub struct Report {
 impl Report {
     pub(super) fn empty(outcome: Outcome) -> Self {
         Self {
+            repository: String::new(),
             commit: None,
             about: None,
             outcome,
@@ -135,6 +138,7 @@ impl Report {
     }
 
     pub(super) fn with_state(mut self, state: &State) -> Self {
+        self.repository.clone_from(&state.repository);
         self.unreachable.clone_from(&state.unreachable);
         self
     }
@@ -184,7 +188,9 @@ impl Report {
     /// Whether something waits for the user's word.
     #[must_use]
     pub fn needs_user(&self) -> bool {
-        matches!(self.outcome, Outcome::Held { .. })
+        let is_refused = self.unreachable.as_ref().is_some_and(|gone| gone.access == Access::Refused);
+        is_refused
+            || matches!(self.outcome, Outcome::Held { .. })
             || !(self.held.is_empty() && self.missing.is_empty() && self.drift.is_empty())
     }
 

@@ -2,8 +2,8 @@
 
 use crate::render::{ago, counted, table};
 use drydock_engine::gitops::{
-    Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange, HeldWhy,
-    Outcome, Place, Preview, Pushed, Report, Would,
+    Access, Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange,
+    HeldWhy, Outcome, Place, Preview, Pushed, Report, Would,
 };
 use std::collections::BTreeMap;
 
@@ -70,8 +70,18 @@ pub(super) fn status(status: &GitopsStatus) -> String {
     } else {
         "; not by itself (drydock settings set gitops.enabled true)\n"
     });
-    if let Some(gone) = &status.unreachable {
-        text.push_str(&format!("  cannot be reached since {}: {}\n", ago(gone.since), gone.why));
+    match &status.unreachable {
+        Some(gone) if gone.access == Access::Refused => {
+            text.push_str(&format!(
+                "  REFUSED: its server refuses the login that your git has: {}\n",
+                gone.why
+            ));
+            text.push_str(&format!("    → see it with your own git: git ls-remote {}\n", status.repository));
+        }
+        Some(gone) => {
+            text.push_str(&format!("  cannot be reached since {}: {}\n", ago(gone.since), gone.why));
+        }
+        None => {}
     }
     if let Some(suspended) = &status.suspended {
         text.push_str(&format!("  SUSPENDED: {}; drydock gitops resume\n", suspended.why));
@@ -172,12 +182,19 @@ fn outcome(outcome: &Outcome) -> String {
 
 pub(super) fn report(report: &Report) -> String {
     let mut text = outcome(&report.outcome);
-    if let Some(gone) = &report.unreachable {
-        text.push_str(&format!(
+    match &report.unreachable {
+        Some(gone) if gone.access == Access::Refused => text.push_str(&format!(
+            "REFUSED: the repository's server refuses the login that your git has; what was fetched last counts\n  {}\n  \
+             → see it with your own git: git ls-remote {}\n  \
+             → mend it in git's credential helper, or in ssh's agent; Drydock keeps none and asks for none\n",
+            gone.why, report.repository
+        )),
+        Some(gone) => text.push_str(&format!(
             "the repository cannot be reached since {}; what was fetched last counts\n  {}\n",
             ago(gone.since),
             gone.why
-        ));
+        )),
+        None => {}
     }
     if let (Some(commit), Some(about)) = (&report.commit, &report.about) {
         text.push_str(&format!("commit {commit} {}, by {}\n", about.subject, about.author));
