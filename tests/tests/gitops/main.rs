@@ -10,6 +10,7 @@
 
 mod begun;
 mod by_itself;
+mod in_sessions;
 mod kills;
 mod many;
 mod over_https;

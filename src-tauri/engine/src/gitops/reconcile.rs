@@ -16,6 +16,7 @@ use super::{
     repository::{self, Reader, Repository},
     root::{DriftPolicy, Emptying},
     runtime::{Runtime, below_home},
+    sessions::Sessions,
     state::{DriftKind, Drifted, FailedCommit, HeldChange, State, Store, Suspended},
     value::{Print, Salt, Secrecy, Value},
     verify::{Verify, proven},
@@ -200,8 +201,13 @@ impl<'a> Look<'a> {
             return Ok(Report::empty(Outcome::NothingFetched));
         };
         let wish = Wish { actor, ..Wish::of_loop() };
-        let report = self.bring(&in_force.commit, &wish, Bring::Nothing)?;
+        let mut report = self.bring(&in_force.commit, &wish, Bring::Nothing)?;
         self.state.looked = Some(self.now);
+        if let Some(sessions) = self.sessions() {
+            let drift: BTreeSet<_> = report.drift.iter().map(|line| &line.place).collect();
+            report.in_sessions =
+                sessions.waiting(|place| self.state.inventory.contains_key(place) || drift.contains(place));
+        }
         self.save()?;
         observed::told(&report, &self.before);
         Ok(report.with_state(&self.state))
@@ -236,6 +242,13 @@ impl<'a> Look<'a> {
             }
             None => Report::empty(outcome),
         })
+    }
+
+    /// What is on record of sessions' changes. Where that cannot be read, drift is told without it.
+    pub(super) fn sessions(&self) -> Option<Sessions> {
+        Sessions::read(self.gitops, self.now)
+            .inspect_err(|error| tracing::warn!(%error, "what sessions changed is not known"))
+            .ok()
     }
 
     pub(super) fn save(&mut self) -> Result<()> {
@@ -542,6 +555,7 @@ impl<'a> Look<'a> {
             owned: decided.owned.len(),
             released: decided.released.clone(),
             drift: drift_lines(self, planned),
+            in_sessions: Vec::new(),
             held: self.state.held.clone(),
             missing: planned.desired.missing.clone(),
             news: false,

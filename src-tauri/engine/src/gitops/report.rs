@@ -6,6 +6,7 @@ use super::{
     mirror::{About, Commit},
     place::Place,
     reconcile::{Look, Planned},
+    sessions::InSession,
     state::{Access, DriftKind, HeldChange, HeldWhy, State, Unreachable},
 };
 use crate::error_handling::Error;
@@ -67,6 +68,8 @@ pub struct DriftLine {
     pub place: Place,
     /// Who changed it.
     pub kind: DriftKind,
+    /// The session that what stands there came from, as far as that is known.
+    pub session: Option<String>,
     /// Since when that is known.
     pub since: DateTime<Utc>,
     /// What stands there, as it may be shown.
@@ -98,6 +101,9 @@ pub struct Report {
     pub released: Vec<Place>,
     /// What is not as git says.
     pub drift: Vec<DriftLine>,
+    /// What sessions changed in their own copies of it alone: it waits for the user, as `drydock held` says. It is looked
+    /// for where drift is asked for.
+    pub in_sessions: Vec<InSession>,
     /// What waits for the user, since this computer would act on it.
     pub held: BTreeMap<Place, HeldChange>,
     /// What waits for secrets that are not in the repository.
@@ -124,6 +130,7 @@ impl Report {
             owned: 0,
             released: Vec::new(),
             drift: Vec::new(),
+            in_sessions: Vec::new(),
             held: BTreeMap::new(),
             missing: BTreeMap::new(),
             news: false,
@@ -191,7 +198,10 @@ impl Report {
         let is_refused = self.unreachable.as_ref().is_some_and(|gone| gone.access == Access::Refused);
         is_refused
             || matches!(self.outcome, Outcome::Held { .. })
-            || !(self.held.is_empty() && self.missing.is_empty() && self.drift.is_empty())
+            || !(self.held.is_empty()
+                && self.missing.is_empty()
+                && self.drift.is_empty()
+                && self.in_sessions.is_empty())
     }
 
     /// Whether everything is as git says.
@@ -199,6 +209,7 @@ impl Report {
     pub fn is_settled(&self) -> bool {
         self.outcome == Outcome::Synced
             && self.drift.is_empty()
+            && self.in_sessions.is_empty()
             && self.held.is_empty()
             && self.missing.is_empty()
     }
@@ -206,13 +217,21 @@ impl Report {
 
 /// The drift that is known, with the values as they may be shown.
 pub(super) fn drift_lines(look: &Look<'_>, planned: &Planned) -> Vec<DriftLine> {
-    let lines = look.state.drift.iter().map(|(place, drifted)| DriftLine {
-        place: place.clone(),
-        kind: drifted.kind,
-        since: drifted.since,
-        actual: look.actual(planned, place).map(|value| value.shown(&look.salt)),
-        desired: planned.desired.values.get(place).map(|value| value.shown(&look.salt)),
-        fights: drifted.fight.is_some(),
+    if look.state.drift.is_empty() {
+        return Vec::new();
+    }
+    let sessions = look.sessions();
+    let lines = look.state.drift.iter().map(|(place, drifted)| {
+        let actual = look.actual(planned, place);
+        DriftLine {
+            place: place.clone(),
+            kind: drifted.kind,
+            session: sessions.as_ref().and_then(|sessions| sessions.origin(place, actual.as_ref())),
+            since: drifted.since,
+            actual: actual.map(|value| value.shown(&look.salt)),
+            desired: planned.desired.values.get(place).map(|value| value.shown(&look.salt)),
+            fights: drifted.fight.is_some(),
+        }
     });
     lines.collect()
 }

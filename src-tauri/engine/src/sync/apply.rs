@@ -4,6 +4,7 @@
 use super::{
     Layout, PathMap,
     base::{Agreed, Base, News},
+    brought::Brought,
     documents,
     held::{Finding, FoundPart, Held, HeldChanges, Reason},
     journal::{Deed, Journal, recover_journals, rescue, sweep},
@@ -437,6 +438,12 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let document = found.name.rsplit('/').next().unwrap_or(&found.name);
         self.report.merged.extend(merged.taken().map(|change| format!("{document} {}", change.pointer)));
+        let Outgoing { session, now, .. } = *self.outgoing;
+        let noted = Brought::note(self.host.data_dir, session, &found.name, merged.taken(), now);
+        // It came out all the same.
+        if let Err(error) = noted {
+            tracing::warn!(%error, "which session brought a key is not on record");
+        }
         for (reason, change) in merged.held() {
             self.note_key(&found.name, reason, change.clone());
         }

@@ -3,7 +3,7 @@
 use crate::render::{ago, counted, table};
 use drydock_engine::gitops::{
     Access, Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange,
-    HeldWhy, Outcome, Place, Preview, Pushed, Report, Would,
+    HeldWhy, InSession, Outcome, Place, Preview, Pushed, Report, Would,
 };
 use std::collections::BTreeMap;
 
@@ -222,6 +222,7 @@ pub(super) fn report(report: &Report) -> String {
     }
     text.push_str(&held(&report.held));
     text.push_str(&drift(&report.drift));
+    text.push_str(&in_sessions(&report.in_sessions));
     if let Some(taken) = &report.adopted {
         text.push_str(&adopted(taken));
     }
@@ -237,15 +238,28 @@ fn drift(lines: &[DriftLine]) -> String {
     }
     let mut text = "not as git says:\n".to_owned();
     for line in lines {
+        let by = line.session.as_ref().map_or_else(|| "here".to_owned(), |id| format!("by session {id}"));
         let who = match (line.kind, line.fights) {
-            (_, true) => "changed here again and again: something here wants it otherwise",
-            (DriftKind::Here, false) => "changed here",
-            (DriftKind::Both, false) => "changed here and in git",
+            (_, true) => format!("changed {by} again and again: something here wants it otherwise"),
+            (DriftKind::Here, false) => format!("changed {by}"),
+            (DriftKind::Both, false) => format!("changed {by} and in git"),
         };
         text.push_str(&format!("  {}   {who}, seen {}\n", line.place, ago(line.since)));
         text.push_str(&sides(line.actual.as_deref(), line.desired.as_deref()));
     }
     text + "  - here   + in git\n  take it into git: drydock gitops adopt PLACE   take git's: drydock gitops revert PLACE\n"
+}
+
+fn in_sessions(lines: &[InSession]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut text = "in sessions alone, waiting for you:\n".to_owned();
+    for InSession { place, session, change, reason, seen } in lines {
+        text.push_str(&format!("  {place}   in session {session}, seen {}: {reason}\n", ago(*seen)));
+        text.push_str(&format!("      look: drydock held show {change}\n"));
+    }
+    text
 }
 
 pub(super) fn adopted(adopted: &Adopted) -> String {
