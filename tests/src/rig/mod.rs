@@ -12,6 +12,8 @@ mod engine;
 mod failing_engine;
 #[cfg(target_os = "linux")]
 mod followed;
+#[cfg(target_os = "linux")]
+mod git_https;
 mod home;
 mod image;
 mod intake;
@@ -45,6 +47,8 @@ mod ssh_server;
 #[cfg(target_os = "linux")]
 mod stick;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod tls;
 mod transcript;
 mod until;
 
@@ -62,6 +66,8 @@ pub use engine::{Engine, ExecResult};
 pub use failing_engine::FailingEngine;
 #[cfg(target_os = "linux")]
 pub use followed::Followed;
+#[cfg(target_os = "linux")]
+pub use git_https::{GitHttps, Password};
 pub use home::{Damage, Home};
 use image::session_image_of;
 pub use image::{SessionImage, session_image};

@@ -77,6 +77,82 @@ fn the_hook_refuses_secrets_in_plain_and_what_is_no_configuration() {
 }
 
 #[test]
+fn a_secret_that_only_its_form_tells_is_refused_before_a_commit_and_by_every_computer() {
+    const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
+    let followed = Followed::new();
+    followed.say(&json!({"model": "opus"}));
+    followed.reconcile();
+    for (file, text, place) in [
+        (
+            "desired/claude/agents/signer.md",
+            format!("Sign with:\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n{KEY}\n"),
+            "desired/claude/agents/signer.md:2: a private key",
+        ),
+        (
+            "desired/mcp.yaml",
+            format!("fs:\n  command: npx\n  args:\n    - --api-key\n    - {KEY}\n"),
+            "desired/mcp.yaml:5: a value that is named and looks like a secret",
+        ),
+    ] {
+        followed.write(file, &text);
+        followed.git(&["add", "--all"]);
+        let staged =
+            followed.gitops(["validate", "--staged", followed.work().to_str().unwrap()]).exits(1).stdout;
+        assert!(staged.contains(place) && !staged.contains(KEY), "{staged}");
+        followed.say(&json!({"model": "haiku"}));
+        let (report, code) = followed.reconcile();
+        let error = &report["outcome"]["error"];
+        assert_eq!((error["code"].as_str(), code), (Some("gitops.invalid"), 1), "{report:#}");
+        assert!(error.to_string().contains(place) && !report.to_string().contains(KEY), "{report:#}");
+        assert_eq!(followed.setting("/model"), Some(json!("opus")));
+        fs::remove_file(followed.work().join(file)).unwrap();
+    }
+    followed.say(&json!({"model": "haiku"}));
+    assert_eq!(followed.reconcile().1, 0);
+}
+
+#[test]
+fn a_key_that_is_kept_elsewhere_opens_the_secrets_of_a_lost_computer() {
+    let (followed, elsewhere) = (furnished(), Followed::new());
+    let recipient = elsewhere.gitops(["key", "show-recipient"]).ok().stdout.trim().to_owned();
+    let secret = elsewhere.gitops(["key", "export"]).ok().stdout.trim().to_owned();
+    let set = |value: &str| followed.drydock(["settings", "set", "gitops.recovery_recipient", value]).done();
+    for wrong in ["age1nobody", &secret] {
+        let refused = set(wrong).exits(2).tells("settings.value");
+        assert!(refused.stderr.contains("the public half of a key"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains(&secret), "the secret half is told: {}", refused.stderr);
+    }
+    set(&recipient).ok();
+
+    let folder = followed.scratch("mine");
+    let said = followed.gitops(["init", folder.to_str().unwrap()]).ok().stdout;
+    assert!(said.contains(&recipient) && !said.contains("alone"), "{said}");
+    let rules = fs::read_to_string(folder.join(".sops.yaml")).unwrap();
+    let own = followed.gitops(["key", "show-recipient"]).ok().stdout;
+    assert!(rules.contains(&format!("      - {own}      - {recipient}\n")), "{rules}");
+    let file = folder.join("secrets/mcp.enc.yaml");
+    // The computer is lost; the repository and the key elsewhere are not.
+    let text = elsewhere.gitops(["decrypt", file.to_str().unwrap()]).ok().stdout;
+    assert!(text.contains(SECRET), "{text}");
+
+    // A rule that leaves it out wins, and that is told.
+    let more = folder.join("secrets/more.enc.yaml");
+    let encrypt = || {
+        fs::write(&more, "a: FAKE-value\n").unwrap();
+        followed.gitops(["encrypt", more.to_str().unwrap()]).ok().stdout
+    };
+    let said = encrypt();
+    assert!(said.contains(&recipient) && !said.contains("gitops.recovery_recipient"), "{said}");
+    fs::write(folder.join(".sops.yaml"), rules.replace(&format!("      - {recipient}\n"), "")).unwrap();
+    let said = encrypt();
+    assert!(!said.contains(&recipient) && said.contains("key alone opens it"), "{said}");
+    let stranger = Followed::new().gitops(["key", "show-recipient"]).ok().stdout;
+    fs::write(folder.join(".sops.yaml"), rules.replace(&recipient, stranger.trim())).unwrap();
+    let said = encrypt();
+    assert!(said.contains("gitops.recovery_recipient is not among them"), "{said}");
+}
+
+#[test]
 fn another_computer_has_the_same_but_for_what_is_its_own() {
     let followed = furnished();
     let folder = followed.scratch("mine");

@@ -57,6 +57,7 @@ fn a_key_that_is_not_let_in_is_asked_about_by_nobody() {
     let followed = followed_by(&server, Visitor::Stranger);
     followed.say(&json!({"model": "opus"}));
     let (report, code) = followed.reconcile();
-    assert_eq!((report["outcome"]["is"].as_str(), code), (Some("nothing-fetched"), 0), "{report:#}");
+    assert_eq!((report["outcome"]["is"].as_str(), code), (Some("nothing-fetched"), 4), "{report:#}");
+    assert_eq!(report["unreachable"]["access"], "refused", "{report:#}");
     assert!(report["unreachable"]["why"].as_str().unwrap().contains("Permission denied"), "{report:#}");
 }

@@ -55,7 +55,7 @@ fn a_change_in_a_file_of_sops_keeps_its_comments() {
 fn what_would_be_lost_is_not_encrypted() {
     let team = Team::new();
     for (text, code, line) in [
-        ("a: x\n# note\nb: y\n", "secrets.comments", 2),
+        ("a: x\n# ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:comment]\nb: y\n", "secrets.encrypted", 2),
         ("a: x\nport: 80\n", "secrets.shape", 2),
         ("a: x\n b: y\n", "secrets.syntax", 2),
     ] {

@@ -109,10 +109,10 @@ const CASES: &[Case] = &[
     ),
     case(
         "comments above, beside and below",
-        Read,
+        Both,
         "# top\n\n# second\na: x # beside\n# between\nb:\n  # inside\n  c: y\n# end\n",
     ),
-    case("comments in lists", Read, "a:\n  # first\n  - x\n  # middle\n  - y # beside\n  # last\nb: z\n"),
+    case("comments in lists", Both, "a:\n  # first\n  - x\n  # middle\n  - y # beside\n  # last\nb: z\n"),
     case("anchors and aliases", Read, "a: &one\n  b: x\n  c: 3\nd: *one\ne: &two text\nf: *two\n"),
     case(
         "open values of all kinds",
@@ -207,6 +207,45 @@ fn both_make_a_mac_over_encrypted_values_alone() {
         team.encrypt_by_drydock("own.yaml").ok();
         assert!(team.read("own.yaml").contains("mac_only_encrypted: true"), "{}", case.name);
         assert_eq!(team.sops_reads("own.yaml"), expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn json_goes_both_ways_and_is_changed_by_both() {
+    let team = Team::new();
+    let text = r#"{"a": "x", "b": {"c": ["y", {"d": ""}], "e": "two\nlines \u00fc \"q\""}, "f_unencrypted": "open", "g": {}}"#;
+    team.write("case.json", text);
+    team.encrypt_by_drydock("case.json").ok();
+    let sealed: Value = serde_json::from_str(&team.read("case.json")).unwrap();
+    assert!(sealed["a"].as_str().unwrap().starts_with("ENC[") && sealed["f_unencrypted"] == "open");
+    let mut expected: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(team.sops_reads("case.json"), expected);
+    let set = |name: &str, value: &str| {
+        team.drydock(&["set", "case.json", name]).input(value).done().ok();
+    };
+    set("b.c.0", "z");
+    set("b.new", "n");
+    set("top", "t");
+    expected["b"]["c"][0] = "z".into();
+    expected["b"]["new"] = "n".into();
+    expected["top"] = "t".into();
+    assert_eq!(team.sops_reads("case.json"), expected);
+
+    team.sops(&["set", "case.json", r#"["a"]"#, r#""by sops""#]).ok();
+    expected["a"] = "by sops".into();
+    assert_eq!(team.drydock_reads("case.json"), expected);
+    // A file of sops' own layout, and another recipient.
+    team.write("theirs.json", text);
+    team.encrypt_by_sops("theirs.json", &[]);
+    team.drydock(&["set", "theirs.json", "top"]).input("t").done().ok();
+    assert_eq!(team.sops_reads("theirs.json")["top"], "t");
+    let recovery = Team::new();
+    let rule = format!("creation_rules:\n  - age: {},{}\n", team.recipient, recovery.recipient);
+    team.write(".sops.yaml", &rule);
+    for name in ["case.json", "theirs.json"] {
+        team.drydock(&["encrypt", "--rewrap", name]).done().ok();
+        recovery.write(name, &team.read(name));
+        assert_eq!(recovery.sops_reads(name)["top"], "t", "{name}");
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod commands;
+mod comments;
 mod corpus;
 mod maps;
 mod tampered;

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     error_handling::{Code, Error, Result},
+    keychain::{Secret, Sensitive, Vault},
     paths::create_private_dir,
     progress::ProgressSink,
 };
@@ -44,7 +45,9 @@ impl Backups {
         places
             .extend(self.settings.external_copy(&self.locations.home).map(|path| path.display().to_string()));
         places.extend(self.settings.cloud_copy().map(|remote| format!("rclone:{remote}")));
-        Ok(Sheet { text: text(&key.code, &places, now) })
+        let secrets = Vault::of(&self.locations).read(&Secret::AgeIdentity)?;
+        let secrets = secrets.map(|(identity, _)| identity);
+        Ok(Sheet { text: text(&key.code, &places, secrets.as_ref(), now) })
     }
 
     /// Notes that the user has the sheet: they read the last group of its code from it.
@@ -135,7 +138,29 @@ impl Backups {
     }
 }
 
-fn text(code: &RecoveryCode, places: &[String], now: DateTime<Utc>) -> String {
+/// What opens the secrets of the user's repository of configuration, which is in no backup.
+fn secrets_text(identity: &Sensitive<String>) -> String {
+    let key = identity.reveal().lines().map(str::trim).find(|line| line.starts_with("AGE-SECRET-KEY-"));
+    key.map_or_else(String::new, |key| {
+        format!(
+            "
+The key of the secrets in your configuration's repository
+
+    {key}
+
+    drydock gitops key import          asks for it
+"
+        )
+    })
+}
+
+fn text(
+    code: &RecoveryCode,
+    places: &[String],
+    secrets: Option<&Sensitive<String>>,
+    now: DateTime<Utc>,
+) -> String {
+    let secrets = secrets.map(secrets_text).unwrap_or_default();
     let code = code.reveal();
     let (first, last) = code.split_at(code.len() / 2 + 1);
     let places: String = places.iter().map(|place| format!("    {place}\n")).collect();
@@ -166,7 +191,7 @@ To restore without Drydock, with the program restic (https://restic.net)
 
     The password is the code, with its dashes and in one line. COPY is one of
     the places above. For one of rclone's, its remote has to be set up first.
-",
+{secrets}",
         now.format("%Y-%m-%d")
     )
 }
@@ -178,10 +203,15 @@ mod tests {
     #[test]
     fn the_sheet_fits_a_page_and_has_the_code_as_it_is_typed() {
         let code = RecoveryCode::random().unwrap();
-        let text = text(&code, &["/home/me/.claude-backups".into()], DateTime::UNIX_EPOCH);
+        let key = format!("AGE-SECRET-KEY-1{}", "F".repeat(58));
+        let kept = Sensitive::new(format!("# created: now\n{key}\n"));
+        let places = ["/home/me/.claude-backups".into()];
+        let text = text(&code, &places, Some(&kept), DateTime::UNIX_EPOCH);
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.len() < 60 && lines.iter().all(|line| line.chars().count() <= 80), "{text}");
         let typed: String = lines[4..6].iter().map(|line| line.trim()).collect();
         assert_eq!(RecoveryCode::read(&typed).unwrap(), code);
+        assert!(lines.iter().any(|line| line.trim() == key) && !text.contains("created"), "{text}");
+        assert!(!super::text(&code, &places, None, DateTime::UNIX_EPOCH).contains("gitops"));
     }
 }

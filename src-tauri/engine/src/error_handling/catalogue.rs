@@ -162,7 +162,6 @@ catalogue! {
     GitopsInvalid = "gitops.invalid", Failed, "The repository says something that cannot be configuration.";
     GitopsSecret = "gitops.secret", Failed, "A file of secrets in the repository cannot be opened.";
     GitopsUnproven = "gitops.unproven", Failed, "What a commit brought did not pass its check, and was taken back.";
-    GitopsHeld = "gitops.held", NeedsUser, "Something of the repository waits for the user.";
     GitopsPlace = "gitops.place", Usage, "There is no such place or commit in the configuration.";
     GitopsState = "gitops.state", Failed, "What is remembered of the configuration cannot be understood.";
     GitopsAudit = "gitops.audit", Failed, "The log of changes to the configuration is not what was written.";

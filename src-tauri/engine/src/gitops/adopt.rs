@@ -7,9 +7,10 @@ use super::{
     gitops::Gitops,
     mirror::{Commit, Pushed, Signed},
     place::{Below, Place, Target},
+    plain_secrets::plain_secrets_by,
     reconcile::{Look, Planned},
     repository::Source,
-    secrets::plain_secrets,
+    sops::Rules,
     state::Store,
     template::unfilled,
     tree::{Blob, Tree},
@@ -77,7 +78,9 @@ impl Look<'_> {
     /// Makes what stands at these places a commit after the planned one.
     pub(super) fn adopt(&mut self, planned: &Planned, places: &[Place], actor: Actor) -> Result<Adopted> {
         let tree = self.mirror.tree(&planned.commit)?;
-        let mut taken = Taken { tree, files: BTreeMap::new(), places: Vec::new(), left: BTreeMap::new() };
+        let rules = planned.repository.rules.clone();
+        let mut taken =
+            Taken { tree, rules, files: BTreeMap::new(), places: Vec::new(), left: BTreeMap::new() };
         let home = self.gitops.locations.home.to_string_lossy().into_owned();
         for place in places {
             let Some((_, source)) = planned.repository.wanted.get(place) else { continue };
@@ -126,6 +129,7 @@ impl Look<'_> {
 /// The files of the commit that is being made.
 struct Taken {
     tree: Tree,
+    rules: Rules,
     files: BTreeMap<String, Option<Blob>>,
     places: Vec<Place>,
     left: BTreeMap<Place, String>,
@@ -161,7 +165,7 @@ impl Taken {
             }
         };
         if let Some(blob) = &blob
-            && !plain_secrets(&source.file, &blob.bytes).is_empty()
+            && !plain_secrets_by(&self.rules, &source.file, &String::from_utf8_lossy(&blob.bytes)).is_empty()
         {
             return Err("a secret seems to be in it: change it in the repository by hand".to_owned());
         }

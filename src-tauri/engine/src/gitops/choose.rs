@@ -5,7 +5,7 @@ use super::{
     mirror::{Commit, Descent, Fetched},
     reconcile::{Force, Look, Target, Wish},
     report::Outcome,
-    state::{HeldCommit, HeldWhy, Unreachable},
+    state::{Access, HeldCommit, HeldWhy, Unreachable},
 };
 use crate::error_handling::{Code, Error, Result};
 
@@ -100,6 +100,7 @@ fn note_unreachable(look: &mut Look<'_>, why: String) {
     look.state.unreachable = Some(Unreachable {
         since: known.as_ref().map_or(look.now, |known| known.since),
         times: known.map_or(1, |known| known.times.saturating_add(1)),
+        access: Access::of(&why),
         why,
     });
 }

@@ -130,6 +130,7 @@ mod tests {
             tree::Tree,
         },
         keychain::Sensitive,
+        settings::Settings,
     };
 
     struct Known;
@@ -157,7 +158,11 @@ mod tests {
         "a: {command: \"${home}/bin/a\", env: {KEY: \"${secret:mcp/github}\", D: \"${secret:mcp/deep/key}\"}}\n\
          b: {command: b, args: [\"${secret:mcp/other}\"]}\n",
     );
-    const FILE: (&str, &str) = ("secrets/mcp.enc.yaml", "github: ENC[x]\nsops: {mac: x}\n");
+    const FILE: (&str, &str) = (
+        "secrets/mcp.enc.yaml",
+        "github: ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]\n\
+         sops: {age: [{recipient: x, enc: x}], lastmodified: \"2026-01-01T00:00:00Z\", mac: x}\n",
+    );
 
     #[test]
     fn secrets_are_filled_in_and_those_that_are_not_there_wait() {
@@ -177,11 +182,17 @@ mod tests {
     fn a_file_of_secrets_is_opened_where_something_asks_for_it_and_there_is_a_key() {
         let home = tempfile::tempdir().unwrap();
         let locations = crate::paths::Locations::find(Some(home.path())).unwrap();
-        let secrets = SopsSecrets::of(&locations);
+        let secrets = SopsSecrets::of(&locations, &Settings::load(&locations.settings_file).unwrap());
         let resolved = |files: &[(&str, &str)]| resolve(&repository(files), "/home/me", "desk", &secrets);
         assert_eq!(resolved(&[SERVERS, FILE]).unwrap().missing.len(), 2, "without a key it waits");
         secrets.recipients().unwrap();
         assert!(resolved(&[FILE]).is_ok());
-        assert_eq!(resolved(&[SERVERS, FILE]).unwrap_err().code(), Code::GitopsSecret);
+        assert_eq!(resolved(&[SERVERS, FILE]).unwrap().missing.len(), 2, "for others it waits");
+        let kept = BTreeMap::from([("github".to_owned(), Sensitive::new("FAKE-token".to_owned()))]);
+        let text = String::from_utf8(secrets.encrypt(FILE.0, &kept).unwrap()).unwrap();
+        assert_eq!(resolved(&[SERVERS, (FILE.0, &text)]).unwrap().missing.len(), 2);
+        let changed = text.replace("github:", "gitlab:");
+        let error = resolved(&[SERVERS, (FILE.0, &changed)]).unwrap_err();
+        assert_eq!(error.code(), Code::GitopsSecret);
     }
 }

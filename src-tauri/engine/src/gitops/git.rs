@@ -152,6 +152,8 @@ impl Git {
             .env("GIT_ASKPASS", "")
             .env("SSH_ASKPASS", "")
             .env("SSH_ASKPASS_REQUIRE", "never")
+            // Git Credential Manager asks in windows of its own.
+            .env("GCM_INTERACTIVE", "never")
             .env("GIT_OPTIONAL_LOCKS", "0")
             // In a group of its own, so that all it starts ends with it.
             .process_group(0);

@@ -57,7 +57,7 @@ impl Gitops {
 
     /// What opens the repository's files of secrets.
     pub(super) fn secrets(&self) -> SopsSecrets {
-        SopsSecrets::of(&self.locations)
+        SopsSecrets::of(&self.locations, &self.settings)
     }
 
     /// The name of this computer's folder in `machines/`, and the computer's name for `${host}`.

@@ -36,6 +36,7 @@ mod rig;
 mod root;
 mod runtime;
 mod secrets;
+mod sessions;
 pub mod sops;
 mod state;
 mod template;
@@ -58,6 +59,8 @@ pub use reconcile::{Force, Target, Wish, reconcile_config};
 pub use report::{Changed, DriftLine, Outcome, Report};
 pub use repository::Problem;
 pub use root::DriftPolicy;
+pub use sessions::InSession;
 pub use state::{
-    DriftKind, Drifted, FailedCommit, HeldChange, HeldCommit, HeldWhy, InForce, Suspended, Unreachable,
+    Access, DriftKind, Drifted, FailedCommit, HeldChange, HeldCommit, HeldWhy, InForce, Suspended,
+    Unreachable,
 };

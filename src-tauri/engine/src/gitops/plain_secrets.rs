@@ -3,11 +3,14 @@
 //! Tokens are known by their forms, as in [`crate::observability`]; other values by the names that they have, if they
 //! look made by chance; and files that the rules of `.sops.yaml` want encrypted by not being so. What is found is said
 //! by its line and kind, never by its text.
+//!
+//! Before a commit, when a repository is read, and when one is made of what is here, it is this that looks.
 
 use super::sops::{Rules, Source, unencrypted_lines};
 use crate::observability::secret_forms;
 use regex::Regex;
 use serde::Serialize;
+use serde_json::Value;
 use std::{collections::BTreeSet, fmt, sync::LazyLock};
 
 /// Something that should not stand where it does.
@@ -56,15 +59,81 @@ pub fn plain_secrets(path: &str, text: &str) -> Vec<Found> {
 /// As [`plain_secrets`], with the repository's rules for what has to be encrypted.
 #[must_use]
 pub fn plain_secrets_by(rules: &Rules, path: &str, text: &str) -> Vec<Found> {
+    let form = Form::of(path);
     let mut found = BTreeSet::new();
+    let mut before = None;
     for (at, line) in text.lines().enumerate() {
-        found.extend(of_line(line).map(|kind| Found { line: at + 1, kind }));
+        // What an option of a command is set to can stand on the line below it.
+        let alone = option_alone(line);
+        let with_name = before.map(|option| format!("{option} {}", line.trim().trim_start_matches("- ")));
+        let kind = of_line(line, form).or_else(|| of_line(with_name.as_deref()?, form));
+        found.extend(kind.map(|kind| Found { line: at + 1, kind }));
+        before = alone;
     }
     if rules.wants_encrypted(path) || is_named_encrypted(path) {
         let lines = unencrypted_lines(Source { name: path, text }).into_iter();
         found.extend(lines.map(|line| Found { line, kind: Kind::NotEncrypted }));
     }
     found.into_iter().collect()
+}
+
+/// Whether the value of a key may be a secret. Where it can be kept encrypted or not be shown, and nobody is refused
+/// anything, a name is enough: more is taken for one than in a file.
+pub(super) fn may_be_secret(key: &str, value: &str) -> bool {
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_named = names_secret(key) && value.chars().count() >= 8 && !is_number;
+    (is_named && !is_placeholder(value) && !is_reference(value))
+        || value.lines().any(|line| of_line(line, Form::Document).is_some())
+        || of_line(&format!("{key}: {value}"), Form::Document).is_some()
+}
+
+/// Whether the JSON text of a value may have a secret in it, in whatever it consists of.
+pub(super) fn may_hold_secret(key: &str, json: &str) -> bool {
+    fn look(key: &str, value: &Value) -> bool {
+        match value {
+            Value::String(text) => may_be_secret(key, text),
+            Value::Array(items) => named(key, items).any(|(name, item)| look(name, item)),
+            Value::Object(map) => map.iter().any(|(key, value)| look(key, value)),
+            _ => false,
+        }
+    }
+    // What is no JSON is not known to be open.
+    serde_json::from_str(json).map_or(true, |value| look(key, &value))
+}
+
+/// The items of a list with what each is about: an option that stands before it, or the name of the list.
+pub(super) fn named<'v>(
+    list: &'v str,
+    items: &'v [Value],
+) -> impl Iterator<Item = (&'v str, &'v Value)> + 'v {
+    let option = move |before: usize| items.get(before)?.as_str().and_then(option_alone);
+    let name = move |at: usize| at.checked_sub(1).and_then(option).unwrap_or(list);
+    items.iter().enumerate().map(move |(at, item)| (name(at), item))
+}
+
+/// An option of a command, where nothing else stands in the text: `--api-key`.
+fn option_alone(text: &str) -> Option<&str> {
+    let text = text.trim().trim_end_matches(',').trim_matches(['"', '\'']);
+    let text = text.trim_start_matches("- ").trim().trim_matches(['"', '\'']);
+    let is_name = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
+    (text.starts_with('-') && text.len() > 2 && text.chars().all(is_name))
+        .then(|| text.trim_start_matches('-'))
+}
+
+/// Of which form a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Keys and values: what is named like a secret is one, even where it is short.
+    Document,
+    /// Anything else.
+    Prose,
+}
+
+impl Form {
+    fn of(path: &str) -> Self {
+        let is_document = [".json", ".yaml", ".yml", ".toml"].iter().any(|ending| path.ends_with(ending));
+        if is_document { Self::Document } else { Self::Prose }
+    }
 }
 
 /// Files that are encrypted by their name, whatever the rules say.
@@ -78,10 +147,24 @@ static PRIVATE_KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[a-z][a-z0-9+.-]*://[^\s/@:'\x22]+:([^\s/@'\x22]+)@").ok());
+/// What a browser's login is in a header: name and password, in base64.
+static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?i)authorization["']?\s*[:=,]\s*["']?(?:basic|token|apikey)\s+([A-Za-z0-9+/._~=-]{8,})"#)
+        .ok()
+});
+/// What a secret's name has in it.
+macro_rules! secret_words {
+    () => {
+        r"token|secret|passw(?:or)?d|passphrase|api[_-]?key|private[_-]?key|access[_-]?key|auth[_-]?key|credential"
+    };
+}
+static NAME: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(concat!(r"(?i)", secret_words!(), r"|^authorization$")).ok());
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
-        r#"(?i)(?:^|[\s"'{,(-])([a-z0-9_.-]*(?:token|secret|passw(?:or)?d|passphrase|api[_-]?key|private[_-]?key|"#,
-        r#"access[_-]?key|auth[_-]?key|credential)[a-z0-9_.-]*)["']?\s*(?:[:=,]|\s)\s*["']?([^\s"',;}]+)"#
+        r#"(?i)(?:^|[\s"'{,(-])([a-z0-9_.-]*(?:"#,
+        secret_words!(),
+        r#")[a-z0-9_.-]*)["']?\s*([:=,]|\s)\s*["']?([^\s"',;}]+)"#
     ))
     .ok()
 });
@@ -117,39 +200,53 @@ const OTHER_NAMES: &[&str] = &[
     "sha256",
 ];
 
-fn of_line(line: &str) -> Option<Kind> {
+fn of_line(line: &str, form: Form) -> Option<Kind> {
     let found =
         |pattern: &'static Option<Regex>| pattern.as_ref().is_some_and(|pattern| pattern.is_match(line));
+    // The part of each match that is the secret itself.
+    let holds = |pattern: &'static Option<Regex>| {
+        let all = pattern.iter().flat_map(|pattern| pattern.captures_iter(line));
+        all.filter_map(|found| found.get(1)).any(|secret| !is_placeholder(secret.as_str()))
+    };
     if found(&PRIVATE_KEY) {
         return Some(Kind::PrivateKey);
     }
-    if secret_forms(line).iter().any(|token| !is_placeholder(token) && !is_prose(token)) {
+    if secret_forms(line).iter().any(|token| !is_placeholder(token) && !is_prose(token)) || holds(&HEADER) {
         return Some(Kind::Token);
     }
-    let passwords = ADDRESS.iter().flat_map(|pattern| pattern.captures_iter(line));
-    if passwords.filter_map(|found| found.get(1)).any(|word| !is_placeholder(word.as_str())) {
+    if holds(&ADDRESS) {
         return Some(Kind::AddressWithPassword);
     }
     let named = NAMED.iter().flat_map(|pattern| pattern.captures_iter(line));
-    let mut named = named.map(|found| found.extract::<2>().1);
-    named.any(|[name, value]| is_secret(name, value)).then_some(Kind::NamedLikeOne)
+    let mut named = named.map(|found| found.extract::<3>().1);
+    let is_one = |[name, between, value]: [&str; 3]| {
+        let form = if [":", "="].contains(&between) { form } else { Form::Prose };
+        is_secret(name, value, form)
+    };
+    named.any(is_one).then_some(Kind::NamedLikeOne)
 }
 
 /// Whether a value of this name is likely a secret.
-fn is_secret(name: &str, value: &str) -> bool {
+fn is_secret(name: &str, value: &str, form: Form) -> bool {
+    if !names_secret(name) || is_placeholder(value) || is_reference(value) {
+        return false;
+    }
+    let name = name.to_ascii_lowercase();
+    let is_password = name.contains("passw") || name.contains("passphrase");
+    let (letters, digits) =
+        (value.chars().any(char::is_alphabetic), value.chars().any(|letter| letter.is_ascii_digit()));
+    let (shortest, bits) = if is_password || form == Form::Document { (8, 2.5) } else { (16, 3.0) };
+    value.chars().count() >= shortest && letters && digits && entropy(value) >= bits
+}
+
+/// Whether a key of this name has a secret as its value.
+fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_other = OTHER_NAMES.iter().any(|part| {
         // What a name ends with says what it is: `token_file`, `max_tokens`.
         name.split(['_', '-', '.']).any(|word| word.starts_with(part)) || name.ends_with(part)
     });
-    if is_other || is_placeholder(value) || is_reference(value) {
-        return false;
-    }
-    let is_password = name.contains("passw") || name.contains("passphrase");
-    let (letters, digits) =
-        (value.chars().any(char::is_alphabetic), value.chars().any(|letter| letter.is_ascii_digit()));
-    let (shortest, bits) = if is_password { (8, 2.5) } else { (16, 3.0) };
-    value.chars().count() >= shortest && letters && digits && entropy(value) >= bits
+    !is_other && NAME.as_ref().is_some_and(|pattern| pattern.is_match(&name))
 }
 
 /// What only says where a secret is: a variable, a template, a ciphertext, a file, a place in a keyring.
@@ -227,6 +324,10 @@ mod tests {
             ("DB_PASSWORD=correct-horse-7", Kind::NamedLikeOne),
             ("client_secret: 'aB3dE5fG7hI9jK1lM3nO5p'", Kind::NamedLikeOne),
             (r#""args": ["--api-key", "9f8e7d6c5b4a39281706f5e4d3c2b1a0"]"#, Kind::NamedLikeOne),
+            ("\"--api-key\",\n\"9f8e7d6c5b4a39281706f5e4d3c2b1a0\"", Kind::NamedLikeOne),
+            ("  - --api-key\n  - 9f8e7d6c5b4a39281706f5e4d3c2b1a0", Kind::NamedLikeOne),
+            (r#""Authorization": "Basic ZmFrZTpmYWtlLWZha2U=""#, Kind::Token),
+            ("GITHUB_TOKEN: abcdefgh12345", Kind::NamedLikeOne),
         ] {
             let text = format!("first line\n{text}\nlast line\n");
             let found = kinds(&text);
@@ -256,6 +357,38 @@ mod tests {
         ] {
             assert_eq!(kinds(text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn where_nobody_is_refused_anything_a_name_is_enough() {
+        for (key, value) in [
+            ("API_TOKEN", "FAKE-abcdefgh"),
+            ("password", "correct horse"),
+            ("Authorization", "FAKEfakeFAKE"),
+            ("command", "run --api-key=9f8e7d6c5b4a39281706f5e4d3c2b1a0"),
+            ("note", "first\n-----BEGIN EC PRIVATE KEY-----\n"),
+        ] {
+            assert!(may_be_secret(key, value), "{key}: {value}");
+        }
+        for (key, value) in [
+            ("apiKeyHelper", "pass show anthropic"),
+            ("GITHUB_TOKEN", "${GITHUB_TOKEN}"),
+            ("MAX_THINKING_TOKENS", "31999000"),
+            ("token", "/run/secrets/token"),
+            ("model", "claude-sonnet-4-5-20250929"),
+        ] {
+            assert!(!may_be_secret(key, value), "{key}: {value}");
+        }
+        assert!(may_hold_secret("s", r#"{"args": ["-y", "x", "--api-key", "FAKE-abcdefgh"]}"#));
+        assert!(!may_hold_secret("s", r#"{"args": ["-y", "x", "--mode", "FAKE-abcdefgh"]}"#));
+        assert!(may_hold_secret("s", "no JSON"));
+    }
+
+    #[test]
+    fn in_prose_a_short_word_after_a_name_is_none() {
+        let text = "Ask for the token: abcdefgh12345 is only its name.\n";
+        assert_eq!(plain_secrets("desired/claude/CLAUDE.md", text), []);
+        assert_eq!(plain_secrets("desired/mcp.yaml", text).len(), 1);
     }
 
     #[test]

@@ -10,11 +10,13 @@ use super::{
     mirror::{About, Commit, Mirror},
     observed::{self, News},
     place::{Arrives, Below, Place},
+    plain_secrets::may_hold_secret,
     plan::{Sides, Step, plan},
     report::{Changed, Outcome, Report, drift_lines},
     repository::{self, Reader, Repository},
     root::{DriftPolicy, Emptying},
     runtime::{Runtime, below_home},
+    sessions::Sessions,
     state::{DriftKind, Drifted, FailedCommit, HeldChange, State, Store, Suspended},
     value::{Print, Salt, Secrecy, Value},
     verify::{Verify, proven},
@@ -199,8 +201,13 @@ impl<'a> Look<'a> {
             return Ok(Report::empty(Outcome::NothingFetched));
         };
         let wish = Wish { actor, ..Wish::of_loop() };
-        let report = self.bring(&in_force.commit, &wish, Bring::Nothing)?;
+        let mut report = self.bring(&in_force.commit, &wish, Bring::Nothing)?;
         self.state.looked = Some(self.now);
+        if let Some(sessions) = self.sessions() {
+            let drift: BTreeSet<_> = report.drift.iter().map(|line| &line.place).collect();
+            report.in_sessions =
+                sessions.waiting(|place| self.state.inventory.contains_key(place) || drift.contains(place));
+        }
         self.save()?;
         observed::told(&report, &self.before);
         Ok(report.with_state(&self.state))
@@ -235,6 +242,13 @@ impl<'a> Look<'a> {
             }
             None => Report::empty(outcome),
         })
+    }
+
+    /// What is on record of sessions' changes. Where that cannot be read, drift is told without it.
+    pub(super) fn sessions(&self) -> Option<Sessions> {
+        Sessions::read(self.gitops, self.now)
+            .inspect_err(|error| tracing::warn!(%error, "what sessions changed is not known"))
+            .ok()
     }
 
     pub(super) fn save(&mut self) -> Result<()> {
@@ -451,7 +465,7 @@ impl<'a> Look<'a> {
         let is_known = wanted == Some(Secrecy::Secret) || self.state.secret.contains(place);
         let looks = || {
             let key = place.keys.last().map_or("", String::as_str);
-            value.json().is_some_and(|json| super::secrets::holds_secret(key, json))
+            value.json().is_some_and(|json| may_hold_secret(key, json))
         };
         if is_known || looks() {
             value.secrecy = Secrecy::Secret;
@@ -532,6 +546,7 @@ impl<'a> Look<'a> {
             to: value.as_ref().map(|value| value.shown(&self.salt)),
         });
         Report {
+            repository: self.state.repository.clone(),
             commit: Some(planned.commit.clone()),
             about: Some(planned.about.clone()),
             outcome: Outcome::Synced,
@@ -540,6 +555,7 @@ impl<'a> Look<'a> {
             owned: decided.owned.len(),
             released: decided.released.clone(),
             drift: drift_lines(self, planned),
+            in_sessions: Vec::new(),
             held: self.state.held.clone(),
             missing: planned.desired.missing.clone(),
             news: false,

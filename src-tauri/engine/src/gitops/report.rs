@@ -6,7 +6,8 @@ use super::{
     mirror::{About, Commit},
     place::Place,
     reconcile::{Look, Planned},
-    state::{DriftKind, HeldChange, HeldWhy, State, Unreachable},
+    sessions::InSession,
+    state::{Access, DriftKind, HeldChange, HeldWhy, State, Unreachable},
 };
 use crate::error_handling::Error;
 use chrono::{DateTime, Utc};
@@ -67,6 +68,8 @@ pub struct DriftLine {
     pub place: Place,
     /// Who changed it.
     pub kind: DriftKind,
+    /// The session that what stands there came from, as far as that is known.
+    pub session: Option<String>,
     /// Since when that is known.
     pub since: DateTime<Utc>,
     /// What stands there, as it may be shown.
@@ -80,6 +83,8 @@ pub struct DriftLine {
 /// What became of a look.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// Where the repository is.
+    pub repository: String,
     /// The commit that was looked at.
     pub commit: Option<Commit>,
     /// What it says of itself.
@@ -96,6 +101,9 @@ pub struct Report {
     pub released: Vec<Place>,
     /// What is not as git says.
     pub drift: Vec<DriftLine>,
+    /// What sessions changed in their own copies of it alone: it waits for the user, as `drydock held` says. It is looked
+    /// for where drift is asked for.
+    pub in_sessions: Vec<InSession>,
     /// What waits for the user, since this computer would act on it.
     pub held: BTreeMap<Place, HeldChange>,
     /// What waits for secrets that are not in the repository.
@@ -113,6 +121,7 @@ pub struct Report {
 impl Report {
     pub(super) fn empty(outcome: Outcome) -> Self {
         Self {
+            repository: String::new(),
             commit: None,
             about: None,
             outcome,
@@ -121,6 +130,7 @@ impl Report {
             owned: 0,
             released: Vec::new(),
             drift: Vec::new(),
+            in_sessions: Vec::new(),
             held: BTreeMap::new(),
             missing: BTreeMap::new(),
             news: false,
@@ -135,6 +145,7 @@ impl Report {
     }
 
     pub(super) fn with_state(mut self, state: &State) -> Self {
+        self.repository.clone_from(&state.repository);
         self.unreachable.clone_from(&state.unreachable);
         self
     }
@@ -184,8 +195,13 @@ impl Report {
     /// Whether something waits for the user's word.
     #[must_use]
     pub fn needs_user(&self) -> bool {
-        matches!(self.outcome, Outcome::Held { .. })
-            || !(self.held.is_empty() && self.missing.is_empty() && self.drift.is_empty())
+        let is_refused = self.unreachable.as_ref().is_some_and(|gone| gone.access == Access::Refused);
+        is_refused
+            || matches!(self.outcome, Outcome::Held { .. })
+            || !(self.held.is_empty()
+                && self.missing.is_empty()
+                && self.drift.is_empty()
+                && self.in_sessions.is_empty())
     }
 
     /// Whether everything is as git says.
@@ -193,6 +209,7 @@ impl Report {
     pub fn is_settled(&self) -> bool {
         self.outcome == Outcome::Synced
             && self.drift.is_empty()
+            && self.in_sessions.is_empty()
             && self.held.is_empty()
             && self.missing.is_empty()
     }
@@ -200,13 +217,21 @@ impl Report {
 
 /// The drift that is known, with the values as they may be shown.
 pub(super) fn drift_lines(look: &Look<'_>, planned: &Planned) -> Vec<DriftLine> {
-    let lines = look.state.drift.iter().map(|(place, drifted)| DriftLine {
-        place: place.clone(),
-        kind: drifted.kind,
-        since: drifted.since,
-        actual: look.actual(planned, place).map(|value| value.shown(&look.salt)),
-        desired: planned.desired.values.get(place).map(|value| value.shown(&look.salt)),
-        fights: drifted.fight.is_some(),
+    if look.state.drift.is_empty() {
+        return Vec::new();
+    }
+    let sessions = look.sessions();
+    let lines = look.state.drift.iter().map(|(place, drifted)| {
+        let actual = look.actual(planned, place);
+        DriftLine {
+            place: place.clone(),
+            kind: drifted.kind,
+            session: sessions.as_ref().and_then(|sessions| sessions.origin(place, actual.as_ref())),
+            since: drifted.since,
+            actual: actual.map(|value| value.shown(&look.salt)),
+            desired: planned.desired.values.get(place).map(|value| value.shown(&look.salt)),
+            fights: drifted.fight.is_some(),
+        }
     });
     lines.collect()
 }

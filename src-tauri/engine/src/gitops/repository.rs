@@ -15,8 +15,9 @@
 use super::{
     node::{Fault, Kind, Node, read_json, read_yaml},
     place::{Place, Target},
+    plain_secrets::{Found, Kind as SecretKind, plain_secrets_by},
     root::Root,
-    secrets::plain_secrets,
+    sops::{RULES_FILE, Rules, Source as Text},
     template::secrets_of,
     tree::{Blob, Tree},
 };
@@ -74,6 +75,8 @@ pub(super) struct Repository {
     pub(super) wanted: BTreeMap<Place, (Wanted, Source)>,
     /// The files of secrets, by the name that a template uses.
     pub(super) secrets: BTreeMap<String, Vec<u8>>,
+    /// What has to be encrypted.
+    pub(super) rules: Rules,
 }
 
 /// For whom the files are read.
@@ -107,13 +110,9 @@ pub(super) fn read(tree: &Tree, reader: &Reader<'_>) -> (Repository, Vec<Problem
         }
     }
     reading.layer(tree, |name| name.strip_prefix(&own).map(str::to_owned));
+    reading.rules(tree);
     for (name, blob) in &tree.0 {
-        let found = plain_secrets(name, &blob.bytes);
-        reading.problems.extend(found.into_iter().map(|found| Problem {
-            file: name.clone(),
-            line: found.line,
-            what: format!("{} stands here in plain; write ${{secret:…}} and keep it in secrets/", found.what),
-        }));
+        reading.in_plain(name, &String::from_utf8_lossy(&blob.bytes));
     }
     let Reading { mut repository, mut problems, .. } = reading;
     repository.wanted.retain(|place, _| !repository.root.ignores(place));
@@ -160,6 +159,37 @@ impl Reading<'_> {
         let mut faults = Vec::new();
         self.repository.root = Root::read(&node, &mut faults);
         faults.into_iter().for_each(|fault| self.problem(ROOT_FILE, fault));
+    }
+
+    /// What `.sops.yaml` wants encrypted. Where that cannot be known, nothing of the repository is used.
+    fn rules(&mut self, tree: &Tree) {
+        let Some(blob) = tree.0.get(RULES_FILE) else { return };
+        match Rules::read(Text { name: RULES_FILE, text: &String::from_utf8_lossy(&blob.bytes) }) {
+            Ok(rules) => self.repository.rules = rules,
+            Err(error) => {
+                // It begins with the file, which is said already.
+                let what = error.message().trim_start_matches(RULES_FILE).trim_start_matches([',', ':', ' ']);
+                self.problem(RULES_FILE, Fault::new(0, what));
+            }
+        }
+    }
+
+    /// Secrets that stand in plain in a file.
+    fn in_plain(&mut self, file: &str, text: &str) {
+        let is_told = self.problems.iter().any(|problem| problem.file == file);
+        for Found { line, kind } in plain_secrets_by(&self.repository.rules, file, text) {
+            let what = match kind {
+                // That it is not encrypted at all, or cannot be read, was said when it was read.
+                SecretKind::NotEncrypted if line == 1 && is_told => continue,
+                SecretKind::NotEncrypted => {
+                    format!(
+                        "{kind} stands here in plain; drydock gitops encrypt and drydock gitops set do that"
+                    )
+                }
+                _ => format!("{kind} stands here in plain; write ${{secret:…}} and keep it in secrets/"),
+            };
+            self.problem(file, Fault::new(line, what));
+        }
     }
 
     /// The files of `desired/`, or of one computer's folder over it.

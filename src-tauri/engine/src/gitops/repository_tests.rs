@@ -112,6 +112,60 @@ fn what_is_wrong_has_its_file_and_line() {
 }
 
 #[test]
+fn secrets_in_plain_are_told_by_file_line_and_kind_and_never_quoted() {
+    const RULES: (&str, &str) = (
+        ".sops.yaml",
+        "creation_rules:\n  - path_regex: ^(secrets/.*|desired/claude/hooks/.*\\.key)$\n    age: []\n",
+    );
+    const KEY: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a0";
+    for (file, text, line, kind) in [
+        (
+            "desired/mcp.yaml",
+            format!("a:\n  command: npx\n  args:\n    - --api-key\n    - {KEY}\n"),
+            5,
+            "a value that is named",
+        ),
+        (
+            "desired/claude/agents/a.md",
+            "x\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n".into(),
+            2,
+            "a private key",
+        ),
+        (
+            "desired/claude/settings.json",
+            format!("{{\"env\": {{\n\"H\": \"Authorization: Basic {KEY}\"}}}}"),
+            2,
+            "a token",
+        ),
+        ("desired/claude/hooks/a.key", "a: b\n".into(), 1, "something that has to be encrypted"),
+    ] {
+        let found = problems(&[RULES, (file, text.as_str())]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(&format!("{file}:{line}: {kind}")), "{found:?}");
+        assert!(!found[0].contains(KEY), "{found:?}");
+    }
+    let found = problems(&[(".sops.yaml", "creation_rules:\n  - path_regex: \"(\"\n")]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with(".sops.yaml: line 2: `path_regex`"), "{found:?}");
+}
+
+#[test]
+fn a_file_for_other_kinds_of_keys_is_encrypted_all_the_same() {
+    let file = |more: &str| {
+        let sealed = "ENC[AES256_GCM,data:x,iv:x,tag:x,type:str]";
+        format!(
+            "a: {sealed}\n{more}sops: {{pgp: [{{fp: x, enc: x}}], lastmodified: \"2026-01-01T00:00:00Z\", mac: x}}\n"
+        )
+    };
+    assert_eq!(problems(&[("secrets/theirs.enc.yaml", file("").as_str())]), [""; 0]);
+    let found = problems(&[("secrets/theirs.enc.yaml", file("b: by hand\n").as_str())]);
+    assert!(
+        found[0].starts_with("secrets/theirs.enc.yaml:2: something that has to be encrypted"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_repository_without_its_root_file_is_none() {
     let (_, problems) = super::read(&Tree::of(&[("desired/claude/CLAUDE.md", "x")]), &READER);
     assert!(problems[0].to_string().starts_with("drydock.yaml: the file is missing"));

@@ -1,15 +1,14 @@
-//! Secrets of the repository: what stands where a text says `${secret:…}`, and what stands in plain where it
-//! should not.
+//! Secrets of the repository: what stands where a text says `${secret:…}`.
 
 use super::{
     identity::Identity,
-    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt, unencrypted_lines},
+    sops::{MacScope, Recipient, Rule, SecretFiles, Selection, Source, encrypt, with_recovery},
 };
 use crate::{
     error_handling::{Code, Error, Result},
     keychain::Sensitive,
-    observability::redacted,
     paths::Locations,
+    settings::Settings,
 };
 use chrono::Utc;
 use serde_json::Value;
@@ -31,14 +30,18 @@ pub(super) trait Secrets {
 
 /// Files of SOPS, by the key of this home's user.
 #[derive(Debug, Clone)]
-pub(super) struct SopsSecrets(Locations);
+pub(super) struct SopsSecrets {
+    locations: Locations,
+    /// Who can open new files as well.
+    recovery: Option<Recipient>,
+}
 
 impl SopsSecrets {
-    pub(super) fn of(locations: &Locations) -> Self {
-        Self(locations.clone())
+    pub(super) fn of(locations: &Locations, settings: &Settings) -> Self {
+        Self { locations: locations.clone(), recovery: settings.gitops_recovery_recipient() }
     }
 
-    /// A file of these secrets, for this computer's key, which is made if there is none.
+    /// A file of these secrets, for this computer's key, which is made if there is none, and the recovery recipient.
     ///
     /// # Errors
     /// When there is no key and none can be made, or a key's name cannot be in such a file.
@@ -47,12 +50,8 @@ impl SopsSecrets {
         path: &str,
         secrets: &BTreeMap<String, Sensitive<String>>,
     ) -> Result<Vec<u8>> {
-        let identity = Identity::load_or_make(&self.0)?;
-        let rule = Rule {
-            recipients: vec![identity.recipient()],
-            selection: Selection::default(),
-            scope: MacScope::All,
-        };
+        let recipients = self.recipients()?;
+        let rule = Rule { recipients, selection: Selection::default(), scope: MacScope::All };
         let mut text = Zeroizing::new(String::new());
         for (name, secret) in secrets {
             // As JSON, which YAML has within itself.
@@ -67,16 +66,16 @@ impl SopsSecrets {
     /// # Errors
     /// When the key of this home cannot be read or made.
     pub(super) fn recipients(&self) -> Result<Vec<Recipient>> {
-        Ok(vec![Identity::load_or_make(&self.0)?.recipient()])
+        Ok(with_recovery(Identity::load_or_make(&self.locations)?.recipient(), self.recovery.as_ref()))
     }
 }
 
 impl Secrets for SopsSecrets {
     fn decrypt(&self, path: &str, text: &[u8]) -> Result<Option<Opened>> {
-        if Identity::load(&self.0)?.is_none() {
+        if Identity::load(&self.locations)?.is_none() {
             return Ok(None);
         }
-        match SecretFiles::of(&self.0).decrypt(path, text) {
+        match SecretFiles::of(&self.locations).decrypt(path, text) {
             Ok(secrets) => {
                 let named = secrets.into_iter().map(|(name, secret)| (name.replace('.', "/"), secret));
                 Ok(Some(named.collect()))
@@ -99,102 +98,20 @@ fn unopened(path: &str, cause: &Error) -> Error {
     error
 }
 
-/// A secret that stands in plain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    /// The line, from 1.
-    pub(super) line: usize,
-    /// What it is, without its value.
-    pub(super) what: String,
-}
-
-/// What looks like a secret in a file of the repository.
-pub(super) fn plain_secrets(path: &str, text: &[u8]) -> Vec<Found> {
-    let text = String::from_utf8_lossy(text);
-    if path.starts_with("secrets/") {
-        // One that is not encrypted at all, or broken, is told of where it is read.
-        let lines = unencrypted_lines(Source { name: path, text: &text });
-        let lines = if lines == [1] { Vec::new() } else { lines };
-        let in_plain = |line| Found { line, what: "a value that is not encrypted".to_owned() };
-        return lines.into_iter().map(in_plain).collect();
-    }
-    let is_document = path.ends_with(".json") || path.ends_with(".yaml");
-    let lines = text.lines().enumerate();
-    lines
-        .filter_map(|(at, line)| {
-            let found = Found { line: at + 1, what: "what looks like a key or a token".to_owned() };
-            if has_known_form(line) {
-                return Some(found);
-            }
-            // In prose, "password: short" is no secret; in a document it is.
-            let (key, value) = line.split_once(':').filter(|_| is_document)?;
-            let value = value.trim().trim_matches([',', '"', '\'', ' ']);
-            let key = key.trim().trim_matches(['"', '\'', '-', ' ', '{']);
-            is_secret(key, value).then_some(found)
-        })
-        .collect()
-}
-
-/// Whether the value of a key is to be kept from the repository.
-pub(super) fn is_secret(key: &str, value: &str) -> bool {
-    const NAMES: &[&str] =
-        &["token", "secret", "password", "passwd", "api_key", "apikey", "api-key", "credential"];
-    let key = key.to_ascii_lowercase();
-    let is_named = NAMES.iter().any(|name| key.contains(name)) || key == "authorization";
-    // A variable that Claude Code fills in, a path, a number or a switch is none.
-    let is_plain = value.len() < 8
-        || value.contains("${")
-        || value.starts_with(['/', '~', '$', '[', '{'])
-        || value.bytes().all(|byte| byte.is_ascii_digit());
-    (is_named && !is_plain && !key.ends_with("helper"))
-        || (!value.contains("${secret:") && has_known_form(value))
-}
-
-/// Whether the JSON text of a value has a secret in it, in whatever it consists of.
-pub(super) fn holds_secret(key: &str, json: &str) -> bool {
-    fn look(key: &str, value: &serde_json::Value) -> bool {
-        match value {
-            serde_json::Value::String(text) => is_secret(key, text),
-            serde_json::Value::Array(items) => items.iter().any(|item| look(key, item)),
-            serde_json::Value::Object(map) => map.iter().any(|(key, value)| look(key, value)),
-            _ => false,
-        }
-    }
-    // What is no JSON is not known to be open.
-    serde_json::from_str(json).map_or(true, |value| look(key, &value))
-}
-
-/// Whether a text has a secret in it that is known by its form.
-fn has_known_form(text: &str) -> bool {
-    // Names before values and logins in addresses are for who reads documents.
-    let alone = text.replace([':', '='], " ");
-    redacted(&alone, "") != alone || redacted(text, "").contains("[hidden]@")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_found_and_what_only_speaks_of_them_is_not() {
-        let found = |path: &str, text: &str| {
-            plain_secrets(path, text.as_bytes()).iter().map(|one| one.line).collect::<Vec<_>>()
-        };
-        assert_eq!(found("desired/mcp.yaml", "a:\n  env:\n    GITHUB_TOKEN: abcdefgh12345\n"), [3]);
-        assert_eq!(found("desired/mcp.yaml", "a:\n  env:\n    GITHUB_TOKEN: ${secret:mcp/github}\n"), [0; 0]);
-        assert_eq!(
-            found("desired/claude/settings.json", "{\"apiKeyHelper\": \"pass show anthropic\"}"),
-            [0; 0]
-        );
-        assert_eq!(found("desired/claude/CLAUDE.md", "never print a token: use the vault\n"), [0; 0]);
-        assert_eq!(found("desired/claude/CLAUDE.md", "use sk-ant-api03-FAKEFAKEFAKE\n"), [1]);
-        assert_eq!(found("desired/mcp.yaml", "a: {url: \"https://me:FAKEpass@example.org/\"}\n"), [1]);
-    }
+    use crate::gitops::plain_secrets::plain_secrets;
 
     #[test]
     fn what_is_encrypted_here_is_opened_here_and_nowhere_else() {
         let home = tempfile::tempdir().unwrap();
-        let secrets = SopsSecrets::of(&Locations::find(Some(home.path())).unwrap());
+        let recovery = Identity::generate();
+        let of = |home: &std::path::Path| {
+            let locations = Locations::find(Some(home)).unwrap();
+            SopsSecrets { locations, recovery: Some(recovery.recipient()) }
+        };
+        let secrets = of(home.path());
         let kept = BTreeMap::from([
             ("github".to_owned(), Sensitive::new("ghp_FAKE: \"#1\"\n".to_owned())),
             ("a.b".to_owned(), Sensitive::new("no".to_owned())),
@@ -202,18 +119,21 @@ mod tests {
         let name = "secrets/mcp.enc.yaml";
         let text = secrets.encrypt(name, &kept).unwrap();
         assert!(!String::from_utf8_lossy(&text).contains("FAKE"));
-        assert_eq!(plain_secrets(name, &text), []);
+        assert_eq!(plain_secrets(name, std::str::from_utf8(&text).unwrap()), []);
         let by_hand = format!("{}more: FAKE-abcdefgh-1\n", String::from_utf8_lossy(&text));
-        assert_eq!(plain_secrets(name, by_hand.as_bytes()).len(), 1);
+        assert_eq!(plain_secrets(name, &by_hand).len(), 1);
         let opened = secrets.decrypt(name, &text).unwrap().unwrap();
         assert_eq!(opened["github"].reveal(), "ghp_FAKE: \"#1\"\n");
         assert_eq!(opened.len(), 2);
 
         let other = tempfile::tempdir().unwrap();
-        let others = SopsSecrets::of(&Locations::find(Some(other.path())).unwrap());
+        let others = of(other.path());
         assert!(others.decrypt(name, &text).unwrap().is_none(), "without a key");
         others.recipients().unwrap();
         assert!(others.decrypt(name, &text).unwrap().is_none(), "with another key");
+        recovery.keep_instead(&others.locations).unwrap();
+        let opened = others.decrypt(name, &text).unwrap().unwrap();
+        assert_eq!(opened["a/b"].reveal(), "no", "by the key that was kept elsewhere");
         let changed = String::from_utf8_lossy(&text).replace("github:", "gitlab:");
         assert_eq!(secrets.decrypt(name, changed.as_bytes()).unwrap_err().code(), Code::GitopsSecret);
     }

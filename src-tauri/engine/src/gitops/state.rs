@@ -118,6 +118,34 @@ pub struct Suspended {
     pub why: String,
 }
 
+/// Why a repository cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// It is away, which passes.
+    #[default]
+    Away,
+    /// The login that the user's git has is refused, or it has none: that needs the user.
+    Refused,
+}
+
+impl Access {
+    /// What git said, in English.
+    pub(super) fn of(why: &str) -> Self {
+        const WORDS: &[&str] = &[
+            "Authentication failed for",
+            "could not read Username",
+            "could not read Password",
+            "terminal prompts disabled",
+            "The requested URL returned error: 401",
+            "The requested URL returned error: 403",
+            "Permission denied (",
+            "Host key verification failed",
+        ];
+        if WORDS.iter().any(|words| why.contains(words)) { Self::Refused } else { Self::Away }
+    }
+}
+
 /// The repository cannot be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreachable {
@@ -125,6 +153,9 @@ pub struct Unreachable {
     pub since: DateTime<Utc>,
     /// How often in a row.
     pub times: u32,
+    /// Whether its server was reached, and let nobody in.
+    #[serde(default)]
+    pub access: Access,
     /// In git's words.
     pub why: String,
 }

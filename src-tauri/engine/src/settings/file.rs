@@ -5,7 +5,10 @@ use super::{
     keys::{KEYS, Key},
     rules::{self, RULE_FIELDS, WrittenField, WrittenRule},
 };
-use crate::error_handling::{Code, Error, Result};
+use crate::{
+    error_handling::{Code, Error, Result},
+    observability::redacted,
+};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -261,7 +264,9 @@ fn edit_distance(a: &str, b: &str) -> usize {
 
 fn checked(key: &Key, value: &str, name: &str) -> Result<String> {
     let Some(fault) = key.kind.fault(value) else { return Ok(value.to_owned()) };
-    let error = Error::new(Code::SettingsValue, format!("`{name}` cannot be \"{value}\": {fault}"));
+    // A secret can stand where it does not belong: a key's other half, a token in an address.
+    let shown = redacted(value, "");
+    let error = Error::new(Code::SettingsValue, format!("`{name}` cannot be \"{shown}\": {fault}"));
     Err(match nearest_of(value, key.kind.words().into_iter()) {
         Some(near) if !value.is_empty() => error.remedy(format!("drydock settings set {name} {near}")),
         _ => error.remedy(format!("drydock settings set {name} {}", shown_default(key))),

@@ -277,6 +277,12 @@ pub const KEYS: &[Key] = &[
         about: "this computer's folder in the repository's machines/; empty is the computer's name",
     },
     Key {
+        name: "gitops.recovery_recipient",
+        kind: Kind::Recipient,
+        default: "",
+        about: "the public half of a key that you keep elsewhere: new secrets of the repository are encrypted for it as well, for the day that this computer is lost",
+    },
+    Key {
         name: "observability.datadog.enabled",
         kind: Kind::Choice(&["false", "true"]),
         default: "false",

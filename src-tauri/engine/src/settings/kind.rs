@@ -68,6 +68,8 @@ pub enum Kind {
     Branch,
     /// Empty, or the name of one folder.
     Machine,
+    /// Empty, or an age recipient: the public half of a key.
+    Recipient,
 }
 impl Kind {
     /// Says what is wrong with `value`, or nothing.
@@ -109,6 +111,7 @@ impl Kind {
                 value.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
                     && !value.starts_with('.')
             }
+            Self::Recipient => value.is_empty() || crate::gitops::sops::Recipient::read(value).is_ok(),
         };
         (!good).then(|| format!("it must be {}", self.wanted()))
     }
@@ -164,6 +167,9 @@ impl Kind {
             }
             Self::Branch => "the name of a branch such as main".into(),
             Self::Machine => "empty, or a name of letters, digits, dots, hyphens and underscores".into(),
+            Self::Recipient => {
+                "empty, or an age recipient: the public half of a key, age1 and 58 letters and digits, as `drydock gitops key show-recipient` prints it on another computer, or age-keygen -y".into()
+            }
         }
     }
 }

@@ -207,6 +207,12 @@ impl Settings {
         Some(self.text("gitops.machine")).filter(|text| !text.is_empty())
     }
 
+    /// `gitops.recovery_recipient`; `None` is none.
+    #[must_use]
+    pub fn gitops_recovery_recipient(&self) -> Option<crate::gitops::sops::Recipient> {
+        crate::gitops::sops::Recipient::read(self.text("gitops.recovery_recipient")).ok()
+    }
+
     /// `observability.datadog.enabled`, and where that is: `observability.datadog.address`, or the site's own.
     #[must_use]
     pub fn datadog(&self) -> Option<(&str, Option<&str>)> {

@@ -15,6 +15,7 @@ pub use report::{OutReport, Waiting};
 use super::{
     Layout, PathMap,
     base::{Agreed, Base, News},
+    brought::Brought,
     documents,
     held::{Finding, FoundPart, HeldChanges, Reason},
     journal::{Deed, Journal, recover_journals, rescue, sweep},
@@ -377,6 +378,12 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let document = found.name.rsplit('/').next().unwrap_or(&found.name);
         self.report.merged.extend(merged.taken().map(|change| format!("{document} {}", change.pointer)));
+        let Outgoing { session, now, .. } = *self.outgoing;
+        let noted = Brought::note(self.host.data_dir, session, &found.name, merged.taken(), now);
+        // It came out all the same.
+        if let Err(error) = noted {
+            tracing::warn!(%error, "which session brought a key is not on record");
+        }
         for (reason, change) in merged.held() {
             self.note_key(&found.name, reason, change.clone());
         }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod base;
+mod brought;
 mod documents;
 mod exclude;
 mod held;
@@ -26,6 +27,7 @@ mod volume;
 pub(crate) use apply::{Host, Outgoing, apply_out, plan_out};
 pub use apply::{OutReport, Waiting};
 pub(crate) use base::{Agreed, AgreedDocument, BASE_FILE, Base, News};
+pub(crate) use brought::Brought;
 pub(crate) use exclude::Excluded;
 pub use held::{Decided, Held, HeldChanges, HeldId, Part, Reason, State, diff};
 pub(crate) use inside::{Inside, Put};

@@ -14,10 +14,11 @@ pub use accounts::{Account, Login, TokenRequest};
 use super::{
     anthropic::{self, API_KEY, Auth, Requests},
     serving::Serving,
+    tls::Authority,
 };
 use accounts::Books;
 use endpoints::{Shared, open};
-use proxy::{Authority, Refused, Tunnels};
+use proxy::{Refused, SERVERS, Tunnels};
 use std::{
     fs,
     ops::Deref,
@@ -53,7 +54,7 @@ impl SignIn {
             _ => Err("invalid x-api-key"),
         })));
         let app = endpoints::router(Arc::clone(&books)).merge(anthropic::router(Arc::clone(&requests)));
-        let authority = Authority::new();
+        let authority = Authority::of(&SERVERS);
         let certificate = authority.certificate.clone();
         let folder = TempDir::with_prefix("drydock-sign-in-").expect("a scratch folder");
         fs::write(folder.path().join("ca.pem"), &certificate).unwrap();

@@ -1,10 +1,7 @@
 //! The way to the stand-in: an HTTP proxy that is Anthropic's servers, as far as its own authority says.
 
+use crate::rig::tls::Authority;
 use axum::serve::Listener;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
-};
 use std::{
     future::pending,
     io,
@@ -16,59 +13,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::aws_lc_rs,
-        pki_types::{PrivateKeyDer, pem::PemObject},
-    },
-    server::TlsStream,
-};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// The servers that it stands for.
-const SERVERS: [&str; 4] = ["platform.claude.com", "console.anthropic.com", "api.anthropic.com", "claude.ai"];
+pub(super) const SERVERS: [&str; 4] =
+    ["platform.claude.com", "console.anthropic.com", "api.anthropic.com", "claude.ai"];
 /// Nobody asks for a connection in more words.
 const LONGEST_HEAD: usize = 8192;
-
-/// What makes a client believe in the stand-in.
-pub(super) struct Authority {
-    /// The certificate that a client must trust.
-    pub(super) certificate: String,
-    acceptor: TlsAcceptor,
-}
-
-impl Authority {
-    pub(super) fn new() -> Self {
-        let mut params = named("The test authority of Drydock", Vec::new());
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-
-        let mut params = named("Drydock's stand-in for Anthropic", SERVERS.map(str::to_owned).to_vec());
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate().unwrap();
-        let server = params.signed_by(&key, &authority).unwrap();
-
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![server.der().clone()], key)
-            .unwrap();
-        Self { certificate: authority.pem(), acceptor: TlsAcceptor::from(Arc::new(config)) }
-    }
-}
-
-/// With a name of its own: a certificate with its issuer's name counts as self-signed.
-fn named(name: &str, servers: Vec<String>) -> CertificateParams {
-    let mut params = CertificateParams::new(servers).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
 
 /// What somebody wanted of the proxy and did not get.
 pub(super) type Refused = Arc<Mutex<Vec<String>>>;

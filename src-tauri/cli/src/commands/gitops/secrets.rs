@@ -12,7 +12,7 @@ use drydock_engine::{
     error_handling::{Code, Error, IoContext, Result},
     gitops::{
         identity::Identity,
-        sops::{Done, Encrypted, SecretFiles, encrypt_secrets},
+        sops::{Done, Encrypted, Recovery, SecretFiles, encrypt_secrets},
     },
     keychain::Sensitive,
 };
@@ -27,7 +27,8 @@ const LARGEST: u64 = 1 << 20;
 
 pub(super) async fn encrypt(context: &Context, file: PathBuf) -> Result<ExitCode> {
     let locations = context.drydock.locations.clone();
-    let done = blocking(move || encrypt_secrets(&locations, &file, Utc::now())).await?;
+    let settings = context.drydock.settings.clone();
+    let done = blocking(move || encrypt_secrets(&locations, &settings, &file, Utc::now())).await?;
     Ok(told(context, &done))
 }
 
@@ -94,13 +95,13 @@ pub(super) async fn key(context: &Context, deed: GitopsKey) -> Result<ExitCode> 
 }
 
 fn files(context: &Context) -> SecretFiles {
-    SecretFiles::of(&context.drydock.locations)
+    SecretFiles::of(&context.drydock.locations).with_recovery(&context.drydock.settings)
 }
 
 fn told(context: &Context, done: &Encrypted) -> ExitCode {
     render::answer(context.format, done, || {
         let file = done.file.display();
-        match done.done {
+        let what = match done.done {
             Done::Encrypted => format!("encrypted {file} for {}\n", done.recipients.join(", ")),
             Done::Set => format!("changed {file}\n"),
             Done::Unchanged => format!("{file} is for the recipients of .sops.yaml already\n"),
@@ -109,9 +110,25 @@ fn told(context: &Context, done: &Encrypted) -> ExitCode {
                  that they should not know\n",
                 done.recipients.join(", ")
             ),
-        }
+        };
+        what + recovery(done)
     });
     ExitCode::SUCCESS
+}
+
+/// What becomes of a file when this computer is lost, where that is not well.
+fn recovery(done: &Encrypted) -> &'static str {
+    match (done.recovery, done.done) {
+        (Recovery::Others, _) => "",
+        (Recovery::LeftOut, _) => {
+            "  gitops.recovery_recipient is not among them: add it to .sops.yaml, then: drydock gitops encrypt --rewrap FILE\n"
+        }
+        (Recovery::Nobody, Done::Encrypted | Done::Rewrapped) => {
+            "  this computer's key alone opens it: keep a copy of the key (drydock gitops key export), or let a key that you\n  \
+             keep elsewhere in (gitops.recovery_recipient, .sops.yaml)\n"
+        }
+        (Recovery::Nobody, Done::Set | Done::Unchanged) => "",
+    }
 }
 
 /// Prints what somebody asked for.

@@ -2,8 +2,8 @@
 
 use crate::render::{ago, counted, table};
 use drydock_engine::gitops::{
-    Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange, HeldWhy,
-    Outcome, Place, Preview, Pushed, Report, Would,
+    Access, Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange,
+    HeldWhy, InSession, Outcome, Place, Preview, Pushed, Report, Would,
 };
 use std::collections::BTreeMap;
 
@@ -18,6 +18,13 @@ pub(super) fn begun(begun: &Begun) -> String {
         for (name, place) in &begun.secrets {
             text.push_str(&format!("  ${{secret:{name}}}   now in {place}\n"));
         }
+    }
+    text.push_str(&format!("\nsecrets are encrypted for {}\n", begun.recipients.join(" and ")));
+    if begun.recipients.len() == 1 {
+        text.push_str(
+            "  that is this computer's key alone: keep a copy of it (drydock gitops key export, or the recovery sheet:\n  \
+             drydock backup key export), or name a key that you keep elsewhere (gitops.recovery_recipient, .sops.yaml)\n",
+        );
     }
     text.push_str(&format!(
         "\nfollow it here:      drydock settings set gitops.repository {folder}\n\
@@ -63,8 +70,18 @@ pub(super) fn status(status: &GitopsStatus) -> String {
     } else {
         "; not by itself (drydock settings set gitops.enabled true)\n"
     });
-    if let Some(gone) = &status.unreachable {
-        text.push_str(&format!("  cannot be reached since {}: {}\n", ago(gone.since), gone.why));
+    match &status.unreachable {
+        Some(gone) if gone.access == Access::Refused => {
+            text.push_str(&format!(
+                "  REFUSED: its server refuses the login that your git has: {}\n",
+                gone.why
+            ));
+            text.push_str(&format!("    → see it with your own git: git ls-remote {}\n", status.repository));
+        }
+        Some(gone) => {
+            text.push_str(&format!("  cannot be reached since {}: {}\n", ago(gone.since), gone.why));
+        }
+        None => {}
     }
     if let Some(suspended) = &status.suspended {
         text.push_str(&format!("  SUSPENDED: {}; drydock gitops resume\n", suspended.why));
@@ -165,12 +182,19 @@ fn outcome(outcome: &Outcome) -> String {
 
 pub(super) fn report(report: &Report) -> String {
     let mut text = outcome(&report.outcome);
-    if let Some(gone) = &report.unreachable {
-        text.push_str(&format!(
+    match &report.unreachable {
+        Some(gone) if gone.access == Access::Refused => text.push_str(&format!(
+            "REFUSED: the repository's server refuses the login that your git has; what was fetched last counts\n  {}\n  \
+             → see it with your own git: git ls-remote {}\n  \
+             → mend it in git's credential helper, or in ssh's agent; Drydock keeps none and asks for none\n",
+            gone.why, report.repository
+        )),
+        Some(gone) => text.push_str(&format!(
             "the repository cannot be reached since {}; what was fetched last counts\n  {}\n",
             ago(gone.since),
             gone.why
-        ));
+        )),
+        None => {}
     }
     if let (Some(commit), Some(about)) = (&report.commit, &report.about) {
         text.push_str(&format!("commit {commit} {}, by {}\n", about.subject, about.author));
@@ -198,6 +222,7 @@ pub(super) fn report(report: &Report) -> String {
     }
     text.push_str(&held(&report.held));
     text.push_str(&drift(&report.drift));
+    text.push_str(&in_sessions(&report.in_sessions));
     if let Some(taken) = &report.adopted {
         text.push_str(&adopted(taken));
     }
@@ -213,15 +238,28 @@ fn drift(lines: &[DriftLine]) -> String {
     }
     let mut text = "not as git says:\n".to_owned();
     for line in lines {
+        let by = line.session.as_ref().map_or_else(|| "here".to_owned(), |id| format!("by session {id}"));
         let who = match (line.kind, line.fights) {
-            (_, true) => "changed here again and again: something here wants it otherwise",
-            (DriftKind::Here, false) => "changed here",
-            (DriftKind::Both, false) => "changed here and in git",
+            (_, true) => format!("changed {by} again and again: something here wants it otherwise"),
+            (DriftKind::Here, false) => format!("changed {by}"),
+            (DriftKind::Both, false) => format!("changed {by} and in git"),
         };
         text.push_str(&format!("  {}   {who}, seen {}\n", line.place, ago(line.since)));
         text.push_str(&sides(line.actual.as_deref(), line.desired.as_deref()));
     }
     text + "  - here   + in git\n  take it into git: drydock gitops adopt PLACE   take git's: drydock gitops revert PLACE\n"
+}
+
+fn in_sessions(lines: &[InSession]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut text = "in sessions alone, waiting for you:\n".to_owned();
+    for InSession { place, session, change, reason, seen } in lines {
+        text.push_str(&format!("  {place}   in session {session}, seen {}: {reason}\n", ago(*seen)));
+        text.push_str(&format!("      look: drydock held show {change}\n"));
+    }
+    text
 }
 
 pub(super) fn adopted(adopted: &Adopted) -> String {

@@ -10,7 +10,7 @@ use super::{
     gitops::Gitops,
     mirror::Commit,
     repository::{self, Reader},
-    sops::Rules,
+    sops::{RULES_FILE, Rules},
     tree::Tree,
 };
 use crate::{
@@ -35,6 +35,8 @@ pub struct Begun {
     pub files: Vec<String>,
     /// Secrets that were found, by the names that stand for them, and where they are. In the repository they are encrypted.
     pub secrets: BTreeMap<String, String>,
+    /// Who can open them: this computer's key, and the recovery recipient of the settings.
+    pub recipients: Vec<String>,
     /// What is not in it, and why.
     pub left: BTreeMap<String, String>,
     /// Its first commit.
@@ -55,7 +57,8 @@ impl Gitops {
             let kept = kept.iter().map(|(key, one)| (key.clone(), one.value.clone())).collect();
             files.insert(path.clone(), opener.encrypt(&path, &kept)?);
         }
-        files.insert(".sops.yaml".to_owned(), Rules::first(&opener.recipients()?).into_bytes());
+        let recipients = opener.recipients()?;
+        files.insert(RULES_FILE.to_owned(), Rules::first(&recipients).into_bytes());
         files.extend(texts::FILES.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())));
         for (name, text) in &files {
             let file = folder.join(name);
@@ -72,7 +75,9 @@ impl Gitops {
                 kept.iter().map(move |(key, one)| (format!("{file}/{key}"), one.place.to_string()))
             })
             .collect();
-        Ok(Begun { folder: folder.to_path_buf(), files: files.into_keys().collect(), secrets, left, commit })
+        let recipients = recipients.iter().map(ToString::to_string).collect();
+        let (folder, files) = (folder.to_path_buf(), files.into_keys().collect());
+        Ok(Begun { folder, files, secrets, recipients, left, commit })
     }
 
     /// What was made must be what is read.

@@ -7,7 +7,7 @@ use crate::{
     gitops::{
         gitops::Gitops,
         place::{Place, Target},
-        secrets::{is_secret, plain_secrets},
+        plain_secrets::{may_be_secret, named, plain_secrets},
         template::unfilled,
         tree::LARGEST_FILE,
     },
@@ -201,9 +201,9 @@ impl Reading {
             }
             let text = fs::read(entry.path()).context("read", entry.path())?;
             let file = format!("desired/{shown}");
-            match plain_secrets(&file, &text).first() {
+            match plain_secrets(&file, &String::from_utf8_lossy(&text)).first() {
                 Some(found) => {
-                    let why = format!("{} is in line {} of it", found.what, found.line);
+                    let why = format!("{} is in line {} of it", found.kind, found.line);
                     self.present.left.insert(shown, why);
                 }
                 None => _ = self.present.files.insert(file, text),
@@ -216,21 +216,15 @@ impl Reading {
     fn opened(&mut self, value: &Value, place: &Place, file: &str, keys: &[&str]) -> Value {
         match value {
             Value::String(text) => {
-                let key = keys.last().copied().unwrap_or_default();
-                if !is_secret(key, text) {
-                    return Value::String(unfilled(text, &self.home));
-                }
-                let kept = self.present.secrets.entry(file.to_owned()).or_default();
-                let name = plain_name(&keys.join("_")).to_ascii_lowercase();
-                let name = (1..)
-                    .map(|n| if n == 1 { name.clone() } else { format!("{name}_{n}") })
-                    .find(|name| kept.get(name).is_none_or(|other| other.value.reveal() == text))
-                    .unwrap_or(name);
-                kept.insert(name.clone(), Kept { value: Sensitive::new(text.clone()), place: place.clone() });
-                Value::String(format!("${{secret:{file}/{name}}}"))
+                self.text(text, keys.last().copied().unwrap_or_default(), place, file, keys)
             }
             Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.opened(item, place, file, keys)).collect())
+                let list = keys.last().copied().unwrap_or_default();
+                let opened = named(list, items).map(|(name, item)| match item {
+                    Value::String(text) => self.text(text, name, place, file, keys),
+                    other => self.opened(other, place, file, keys),
+                });
+                Value::Array(opened.collect())
             }
             Value::Object(map) => Value::Object(
                 map.iter()
@@ -247,6 +241,21 @@ impl Reading {
             ),
             other => other.clone(),
         }
+    }
+
+    /// A text that is the value of something of this name.
+    fn text(&mut self, text: &str, name: &str, place: &Place, file: &str, keys: &[&str]) -> Value {
+        if !may_be_secret(name, text) {
+            return Value::String(unfilled(text, &self.home));
+        }
+        let kept = self.present.secrets.entry(file.to_owned()).or_default();
+        let name = plain_name(&keys.join("_")).to_ascii_lowercase();
+        let name = (1..)
+            .map(|n| if n == 1 { name.clone() } else { format!("{name}_{n}") })
+            .find(|name| kept.get(name).is_none_or(|other| other.value.reveal() == text))
+            .unwrap_or(name);
+        kept.insert(name.clone(), Kept { value: Sensitive::new(text.to_owned()), place: place.clone() });
+        Value::String(format!("${{secret:{file}/{name}}}"))
     }
 }
 

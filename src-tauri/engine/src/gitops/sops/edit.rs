@@ -24,7 +24,6 @@ impl Opened<'_> {
     /// # Errors
     /// [`Code::SecretsShape`] when there can be no value at that place.
     pub fn set(&self, name: &str, value: &Sensitive<String>, now: DateTime<Utc>) -> Result<String> {
-        self.refuse_json()?;
         let value = Value::text(value.reveal());
         let is_it = |leaf: &Leaf<'_>| leaf.role == Role::Value && leaf.name() == name;
         let text = match leaves(&self.tree.root).iter().find(|leaf| is_it(leaf)) {
@@ -39,7 +38,6 @@ impl Opened<'_> {
     /// # Errors
     /// [`Code::SecretsUnsupported`] when more stands in the metadata than Drydock can write again.
     pub fn rewrapped(&self, recipients: &[Recipient]) -> Result<Option<String>> {
-        self.refuse_json()?;
         let now: Vec<_> = self.metadata.wrapped.iter().map(|wrapped| wrapped.recipient.as_str()).collect();
         let wanted: Vec<_> = recipients.iter().map(Recipient::as_str).collect();
         let covers = |all: &[&str], some: &[&str]| some.iter().all(|one| all.contains(one));
@@ -64,7 +62,11 @@ impl Opened<'_> {
         let metadata = Metadata { wrapped, ..self.metadata.clone() };
         let begin =
             self.tree.root.get(metadata::KEY).map_or(self.source.text.len(), |entry| entry.key_range.start);
-        Ok(Some(self.source.text[..begin].to_owned() + &metadata.written()))
+        let before = self.source.text[..begin].to_owned();
+        Ok(Some(match dialect(self.source.name) {
+            Dialect::Yaml => before + &metadata.written(),
+            Dialect::Json => before + &metadata.written_json() + "\n}\n",
+        }))
     }
 
     fn replaced(&self, leaf: &Leaf<'_>, value: &Value) -> Result<String> {
@@ -109,6 +111,13 @@ impl Opened<'_> {
         if map.get(last).is_some() || name == metadata::KEY {
             return refuse(format!("`{name}` holds other values"));
         }
+        if map.layout == Layout::Flow
+            && let Some((at, before, after)) = self.gap_in(map)
+        {
+            let written = self.written(value, &steps, Layout::Flow)?;
+            let member = format!("{before}{}: {written}{after}", emit::quoted(last));
+            return Ok(spliced(self.source.text, at..at, &member));
+        }
         let Some((column, at)) = self.end_of(map) else {
             return refuse(format!("nothing can be added where `{name}` would stand"));
         };
@@ -132,6 +141,23 @@ impl Opened<'_> {
         Some((last.column, at))
     }
 
+    /// Where another member fits within braces, and what has to be before and after it.
+    fn gap_in(&self, map: &Map) -> Option<(usize, String, String)> {
+        let is_root = std::ptr::eq(map, &self.tree.root);
+        let last = map.entries.iter().find(|entry| is_root && entry.key == metadata::KEY);
+        let last = last.or(map.entries.last())?;
+        let text = self.source.text.get(..last.key_range.start)?;
+        let indent = text.rsplit('\n').next().filter(|line| line.trim().is_empty() && text.contains('\n'));
+        let between = indent.map_or_else(|| ", ".to_owned(), |indent| format!(",\n{indent}"));
+        match &last.value {
+            Node::Scalar(scalar) if !scalar.range.is_empty() => {
+                Some((scalar.range.end, between, String::new()))
+            }
+            // Where its braces end is not known.
+            _ => Some((last.key_range.start, String::new(), between)),
+        }
+    }
+
     fn written(&self, value: &Value, keys: &[&str], layout: Layout) -> Result<String> {
         if self.metadata.selection.takes(keys) {
             return Ok(emit::ciphertext(&self.key.seal(value, &place(keys))?, layout));
@@ -153,21 +179,11 @@ impl Opened<'_> {
         };
         let mut changes = [
             (modified.range.clone(), format!("\"{}\"", metadata.last_modified)),
-            (mac.range.clone(), sealed),
+            (mac.range.clone(), if mac.style == ScalarStyle::Plain { sealed } else { emit::quoted(&sealed) }),
         ];
         // From the end, so that the places before stay where they are.
         changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
         Ok(changes.into_iter().fold(text.to_owned(), |text, (range, new)| spliced(&text, range, &new)))
-    }
-
-    fn refuse_json(&self) -> Result<()> {
-        if dialect(self.source.name) == Dialect::Yaml {
-            return Ok(());
-        }
-        Err(self
-            .source
-            .error_whole(Code::SecretsUnsupported, "JSON is read and not changed")
-            .remedy(format!("sops edit {}", self.source.name)))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Writing YAML that go-yaml and every other parser read as it was meant.
 
 use super::{
+    comments::{Side, Spot},
     value::{Dialect, Value},
-    yaml::{Entry, Layout, Node, Scalar},
+    yaml::{Layout, List, Map, Node, Scalar},
 };
+use crate::error_handling::Result;
 use granit_parser::ScalarStyle;
 use zeroize::Zeroizing;
 
@@ -103,48 +105,119 @@ fn is_safe(text: &str) -> bool {
         && matches!(Value::of(&scalar, Dialect::Yaml), Ok(Value::Text(_)))
 }
 
-/// Entries as sops indents them; what each scalar becomes is the caller's.
-pub(super) fn entries<E>(
-    entries: &[Entry],
-    indent: usize,
+/// What becomes of the parts of a document when it is written anew.
+pub(super) trait Fill {
+    /// What stands for a value; `indent` is that of lines below its key.
+    fn scalar(&mut self, scalar: &Scalar, indent: usize) -> Result<Zeroizing<String>>;
+
+    /// The lines of the comments of a place.
+    fn comments(&mut self, spot: Spot) -> Result<Vec<Zeroizing<String>>>;
+}
+
+/// How much deeper sops indents what is below a key.
+const STEP: usize = 4;
+
+/// A mapping as sops indents it.
+pub(super) fn entries(map: &Map, fill: &mut impl Fill, out: &mut Zeroizing<String>) -> Result<()> {
+    Block { fill, out }.map(map, 0, 0)
+}
+
+struct Block<'a, F> {
+    fill: &'a mut F,
+    out: &'a mut Zeroizing<String>,
+}
+
+impl<F: Fill> Block<'_, F> {
+    fn map(&mut self, map: &Map, indent: usize, depth: usize) -> Result<()> {
+        for entry in &map.entries {
+            let at = entry.key_range.start;
+            self.comments(Spot { at, depth, side: Side::Above }, indent)?;
+            self.out.push_str(&" ".repeat(indent));
+            self.out.push_str(&plain(&entry.key));
+            self.out.push(':');
+            self.below(&entry.value, indent, depth)?;
+        }
+        let last = map.entries.last().map(|entry| entry.key_range.start);
+        last.map_or(Ok(()), |at| self.comments(Spot { at, depth, side: Side::Below }, indent))
+    }
+
+    fn list(&mut self, list: &List, indent: usize, depth: usize) -> Result<()> {
+        for item in &list.items {
+            self.comments(Spot { at: item.start(), depth, side: Side::Above }, indent)?;
+            self.out.push_str(&" ".repeat(indent));
+            self.out.push('-');
+            self.below(item, indent, depth)?;
+        }
+        let last = list.items.last().map(Node::start);
+        last.map_or(Ok(()), |at| self.comments(Spot { at, depth, side: Side::Below }, indent))
+    }
+
+    fn comments(&mut self, spot: Spot, indent: usize) -> Result<()> {
+        for line in self.fill.comments(spot)? {
+            self.out.push_str(&" ".repeat(indent));
+            self.out.push_str(&line);
+            self.out.push('\n');
+        }
+        Ok(())
+    }
+
+    fn below(&mut self, node: &Node, indent: usize, depth: usize) -> Result<()> {
+        match node {
+            Node::Scalar(value) => {
+                self.out.push(' ');
+                self.out.push_str(&self.fill.scalar(value, indent + STEP)?);
+                self.out.push('\n');
+            }
+            Node::Map(map) if map.entries.is_empty() => self.out.push_str(" {}\n"),
+            Node::List(list) if list.items.is_empty() => self.out.push_str(" []\n"),
+            Node::Map(map) => {
+                self.out.push('\n');
+                self.map(map, indent + STEP, depth + 1)?;
+            }
+            Node::List(list) => {
+                self.out.push('\n');
+                self.list(list, indent + STEP, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The members of a JSON object as sops indents them, without the braces around them.
+pub(super) fn members(
+    map: &Map,
+    depth: usize,
+    fill: &mut impl Fill,
     out: &mut Zeroizing<String>,
-    scalar: &mut impl FnMut(&Scalar, usize) -> Result<Zeroizing<String>, E>,
-) -> Result<(), E> {
-    for entry in entries {
-        out.push_str(&" ".repeat(indent));
-        out.push_str(&plain(&entry.key));
-        out.push(':');
-        below(&entry.value, indent, out, scalar)?;
+) -> Result<()> {
+    for (at, entry) in map.entries.iter().enumerate() {
+        out.push_str(if at == 0 { "" } else { ",\n" });
+        out.push_str(&"\t".repeat(depth));
+        out.push_str(&quoted(&entry.key));
+        out.push_str(": ");
+        json(&entry.value, depth, fill, out)?;
     }
     Ok(())
 }
 
-fn below<E>(
-    node: &Node,
-    indent: usize,
-    out: &mut Zeroizing<String>,
-    scalar: &mut impl FnMut(&Scalar, usize) -> Result<Zeroizing<String>, E>,
-) -> Result<(), E> {
-    const STEP: usize = 4;
+fn json(node: &Node, depth: usize, fill: &mut impl Fill, out: &mut Zeroizing<String>) -> Result<()> {
     match node {
-        Node::Scalar(value) => {
-            out.push(' ');
-            out.push_str(&scalar(value, indent + STEP)?);
-            out.push('\n');
-        }
-        Node::Map(map) if map.entries.is_empty() => out.push_str(" {}\n"),
-        Node::List(list) if list.items.is_empty() => out.push_str(" []\n"),
+        Node::Scalar(value) => out.push_str(&quoted(&fill.scalar(value, 0)?)),
+        Node::Map(map) if map.entries.is_empty() => out.push_str("{}"),
+        Node::List(list) if list.items.is_empty() => out.push_str("[]"),
         Node::Map(map) => {
-            out.push('\n');
-            entries(&map.entries, indent + STEP, out, scalar)?;
+            out.push_str("{\n");
+            members(map, depth + 1, fill, out)?;
+            out.push_str(&format!("\n{}}}", "\t".repeat(depth)));
         }
         Node::List(list) => {
-            out.push('\n');
-            for item in &list.items {
-                out.push_str(&" ".repeat(indent + STEP));
-                out.push('-');
-                below(item, indent + STEP, out, scalar)?;
+            out.push('[');
+            for (at, item) in list.items.iter().enumerate() {
+                out.push_str(if at == 0 { "\n" } else { ",\n" });
+                out.push_str(&"\t".repeat(depth + 1));
+                json(item, depth + 1, fill, out)?;
             }
+            out.push_str(&format!("\n{}]", "\t".repeat(depth)));
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::{
     encrypt::encrypt,
     opened::{Opened, open},
-    recipients::Recipient,
+    recipients::{Recipient, with_recovery},
     rules::{RULES_FILE, Rule, rules_above},
     selection::{MacScope, Selection},
     yaml::Source,
@@ -13,6 +13,7 @@ use crate::{
     gitops::identity::Identity,
     keychain::Sensitive,
     paths::Locations,
+    settings::Settings,
 };
 use chrono::{DateTime, Utc};
 use drydock_inside::{Staged, disk};
@@ -34,6 +35,20 @@ pub struct Encrypted {
     pub done: Done,
     /// Who can open it now.
     pub recipients: Vec<String>,
+    /// What becomes of it when this computer is lost.
+    pub recovery: Recovery,
+}
+
+/// Who can open a file when this computer is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// Somebody whose key is not this computer's.
+    Others,
+    /// Others, but not the recipient of `gitops.recovery_recipient`: the rule for the file does not name it.
+    LeftOut,
+    /// Nobody who has no copy of this computer's key.
+    Nobody,
 }
 
 /// What was done to a file.
@@ -54,16 +69,22 @@ pub enum Done {
 #[derive(Debug, Clone)]
 pub struct SecretFiles {
     locations: Locations,
+    recovery: Option<Recipient>,
 }
 
 /// Encrypts a plain file in its place, for the recipients of the repository's `.sops.yaml`; without one, for this
-/// computer's key. The key is made if there is none.
+/// computer's key and the recovery recipient of the settings. The key is made if there is none.
 ///
 /// # Errors
 /// As [`encrypt`]; [`Code::SecretsRules`] when no rule is for the file; [`Code::SecretsForOthers`] when the rule
 /// leaves this computer's key out.
-pub fn encrypt_secrets(locations: &Locations, file: &Path, now: DateTime<Utc>) -> Result<Encrypted> {
-    let files = SecretFiles::of(locations);
+pub fn encrypt_secrets(
+    locations: &Locations,
+    settings: &Settings,
+    file: &Path,
+    now: DateTime<Utc>,
+) -> Result<Encrypted> {
+    let files = SecretFiles::of(locations).with_recovery(settings);
     let file = found(file)?;
     let _alone = alone(&file)?;
     let identity = Identity::load_or_make(locations)?;
@@ -72,14 +93,20 @@ pub fn encrypt_secrets(locations: &Locations, file: &Path, now: DateTime<Utc>) -
     let name = file.display().to_string();
     let encrypted = encrypt(Source { name: &name, text: &text }, &rule, now)?;
     replace(&file, &encrypted)?;
-    Ok(Encrypted { file, done: Done::Encrypted, recipients: names(&rule.recipients) })
+    Ok(files.told(file, Done::Encrypted, names(&rule.recipients), &identity.recipient()))
 }
 
 impl SecretFiles {
     /// Those that this home's key opens.
     #[must_use]
     pub fn of(locations: &Locations) -> Self {
-        Self { locations: locations.clone() }
+        Self { locations: locations.clone(), recovery: None }
+    }
+
+    /// The same, with new files for the recovery recipient of the settings as well where no rule says for whom.
+    #[must_use]
+    pub fn with_recovery(self, settings: &Settings) -> Self {
+        Self { recovery: settings.gitops_recovery_recipient(), ..self }
     }
 
     /// Every value of an encrypted file, by its name; the file's name decides about its form.
@@ -117,10 +144,11 @@ impl SecretFiles {
     ) -> Result<Encrypted> {
         let file = found(file)?;
         let _alone = alone(&file)?;
+        let own = self.identity()?.recipient();
         let (text, recipients) =
             self.with(&file, |opened| Ok((opened.set(key, value, now)?, opened.recipients())))?;
         replace(&file, &text)?;
-        Ok(Encrypted { file, done: Done::Set, recipients })
+        Ok(self.told(file, Done::Set, recipients, &own))
     }
 
     /// Encrypts the data key for those recipients that the rules name now. Values stay as they are.
@@ -130,13 +158,24 @@ impl SecretFiles {
     pub fn rewrap(&self, file: &Path) -> Result<Encrypted> {
         let file = found(file)?;
         let _alone = alone(&file)?;
-        let rule = self.rule(&file, &self.identity()?)?;
+        let identity = self.identity()?;
+        let rule = self.rule(&file, &identity)?;
         let text = self.with(&file, |opened| opened.rewrapped(&rule.recipients))?;
         let done = match text {
             Some(text) => replace(&file, &text).map(|()| Done::Rewrapped)?,
             None => Done::Unchanged,
         };
-        Ok(Encrypted { file, done, recipients: names(&rule.recipients) })
+        Ok(self.told(file, done, names(&rule.recipients), &identity.recipient()))
+    }
+
+    fn told(&self, file: PathBuf, done: Done, recipients: Vec<String>, own: &Recipient) -> Encrypted {
+        let is_named = |wanted: &Recipient| recipients.iter().any(|name| name == wanted.as_str());
+        let recovery = match &self.recovery {
+            _ if recipients.iter().all(|name| name == own.as_str()) => Recovery::Nobody,
+            Some(recovery) if !is_named(recovery) => Recovery::LeftOut,
+            _ => Recovery::Others,
+        };
+        Encrypted { file, done, recipients, recovery }
     }
 
     fn identity(&self) -> Result<Identity> {
@@ -150,7 +189,8 @@ impl SecretFiles {
     fn rule(&self, file: &Path, identity: &Identity) -> Result<Rule> {
         let own = identity.recipient();
         let Some((rules, path)) = rules_above(file)? else {
-            return Ok(Rule { recipients: vec![own], selection: Selection::default(), scope: MacScope::All });
+            let recipients = with_recovery(own, self.recovery.as_ref());
+            return Ok(Rule { recipients, selection: Selection::default(), scope: MacScope::All });
         };
         let name = path.display().to_string();
         let Some(mut rule) = rules.rule_for(&name)? else {
@@ -158,7 +198,7 @@ impl SecretFiles {
                 .remedy(format!("add one to {RULES_FILE}, with a path_regex that matches, and age: {own}")));
         };
         if rule.recipients.is_empty() {
-            rule.recipients.push(own);
+            rule.recipients = with_recovery(own, self.recovery.as_ref());
         } else if !rule.recipients.contains(&own) {
             return Err(Error::new(
                 Code::SecretsForOthers,

@@ -112,6 +112,34 @@ impl Metadata {
         text.push_str(&format!("    version: {VERSION}\n"));
         text
     }
+
+    /// As it stands at the end of a file of JSON, in the form of sops' own: the last member, and nothing after it.
+    pub(super) fn written_json(&self) -> String {
+        let recipients: Vec<_> = self
+            .wrapped
+            .iter()
+            .map(|wrapped| {
+                format!(
+                    "\t\t\t{{\n\t\t\t\t\"recipient\": {},\n\t\t\t\t\"enc\": {}\n\t\t\t}}",
+                    emit::quoted(&wrapped.recipient),
+                    emit::quoted(&wrapped.armored)
+                )
+            })
+            .collect();
+        let (name, of) = self.selection.field();
+        let only = match self.scope {
+            MacScope::All => "",
+            MacScope::Encrypted => "\t\t\"mac_only_encrypted\": true,\n",
+        };
+        format!(
+            "\"{KEY}\": {{\n\t\t\"age\": [\n{}\n\t\t],\n\t\t\"lastmodified\": \"{}\",\n\t\t\"mac\": \"{}\",\n\
+             \t\t\"{name}\": {},\n{only}\t\t\"version\": \"{VERSION}\"\n\t}}",
+            recipients.join(",\n"),
+            self.last_modified,
+            self.mac,
+            emit::quoted(of),
+        )
+    }
 }
 
 /// The time as files and MACs have it.

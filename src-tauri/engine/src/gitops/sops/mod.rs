@@ -5,6 +5,7 @@
 //! and the comments as they are.
 
 mod cipher;
+mod comments;
 mod edit;
 mod emit;
 mod encrypt;
@@ -22,9 +23,10 @@ mod value;
 mod yaml;
 
 pub use encrypt::encrypt;
-pub use files::{Done, Encrypted, SecretFiles, encrypt_secrets};
+pub use files::{Done, Encrypted, Recovery, SecretFiles, encrypt_secrets};
 pub use opened::{Opened, open};
 pub use recipients::Recipient;
+pub(super) use recipients::with_recovery;
 pub use rules::{RULES_FILE, Rule, Rules, rules_above};
 pub use selection::{MacScope, Selection};
 pub use unencrypted::unencrypted_lines;

@@ -52,6 +52,12 @@ impl Recipient {
     }
 }
 
+/// For whom files are encrypted where no rule says it: this computer's key, and the one for the day that it is lost.
+pub(in crate::gitops) fn with_recovery(own: Recipient, recovery: Option<&Recipient>) -> Vec<Recipient> {
+    let recovery = recovery.filter(|recovery| **recovery != own).cloned();
+    std::iter::once(own).chain(recovery).collect()
+}
+
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -192,8 +192,7 @@ fn what_a_file_of_secrets_cannot_have_is_refused_with_its_line() {
         ("a: x\nb:\n", Code::SecretsShape, 2),
         ("a: x\na: y\n", Code::SecretsShape, 2),
         ("a: x\nb: 1.5\n", Code::SecretsShape, 2),
-        ("a: x # note\n", Code::SecretsComments, 1),
-        ("a: x\n# note\n", Code::SecretsComments, 2),
+        ("a: x # ENC[AES256_GCM,data:x,iv:x,tag:x,type:comment]\n", Code::SecretsEncrypted, 1),
         ("a: &x y\nb: *x\n", Code::SecretsUnsupported, 2),
         ("a: x\n---\nb: y\n", Code::SecretsUnsupported, 2),
         ("a: x\nb: !mine y\n", Code::SecretsUnsupported, 2),
@@ -401,26 +400,66 @@ fn rules_that_cannot_be_used_are_said_with_their_line() {
 }
 
 #[test]
-fn json_of_sops_opens_and_is_not_written() {
+fn comments_are_encrypted_with_what_they_stand_in_and_come_back_in_their_order() {
     let identity = Identity::generate();
-    let yaml = encrypted("a: x\nb: y\n", &identity);
-    let opened = open(source(&yaml), &identity).unwrap();
-    let json = |name: &str| line_of(&yaml, name).split_once(": ").unwrap().1.trim_matches('"').to_owned();
-    let enc = &opened.metadata.wrapped[0].armored.replace('\n', "\\n");
-    let text = format!(
-        r#"{{"a": "{}", "b": "{}", "sops": {{"age": [{{"recipient": "{}", "enc": "{enc}"}}],
-        "lastmodified": "{}", "mac": "{}", "unencrypted_suffix": "_unencrypted", "version": "3.11.0"}}}}"#,
-        json("a: "),
-        json("b: "),
-        identity.recipient(),
-        json("lastmodified"),
-        json("mac")
+    let plain = "# top\na: x # beside\n# before b\nb:\n  # inside\n  c: y\n  # last\nlist:\n  # item\n  - z\n#\n# end\n";
+    let text = encrypted(plain, &identity);
+    for secret in ["top", "beside", "before", "inside", "last\n", "item", "end\n"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    let back = "# top\n# beside\na: x\n# before b\nb:\n    # inside\n    c: \"y\"\n    # last\nlist:\n    # item\n    - z\n#\n# end\n";
+    assert_eq!(*open(source(&text), &identity).unwrap().text(), back);
+    let after = set(&text, &identity, "b.d", "new").unwrap();
+    let lines: Vec<_> =
+        text.lines().filter(|line| line.contains("#ENC") || line.contains("type:comment")).collect();
+    assert_eq!(lines.len(), 7, "{text}");
+    assert!(lines.iter().all(|line| after.lines().any(|other| other == *line)), "{after}");
+    assert_eq!(secrets_of(&after, &identity)["list.0"], "z");
+
+    // What a rule leaves open has its comments in the open as well.
+    let rule =
+        Rule { selection: Selection::EncryptedRegex(Regex::new("^b$").unwrap()), ..rule(&[&identity]) };
+    let text = encrypt(source(plain), &rule, now()).unwrap();
+    assert!(text.contains("# beside\na: x\n# before b\n") && !text.contains("inside"), "{text}");
+    assert!(text.contains("    # item\n    - z\n"), "{text}");
+    assert_eq!(*open(source(&text), &identity).unwrap().text(), back);
+}
+
+#[test]
+fn json_is_encrypted_changed_and_rewrapped_as_json() {
+    let (identity, recovery) = (Identity::generate(), Identity::generate());
+    fn named(text: &str) -> Source<'_> {
+        Source { name: "secrets/x.json", text }
+    }
+    let plain = r#"{"a": "x", "b": {"c": "two\nlines", "l": ["y", {"d": ""}]}, "open_unencrypted": "seen"}"#;
+    let text = encrypt(named(plain), &rule(&[&identity]), now()).unwrap();
+    let read = |text: &str, identity: &Identity| -> serde_json::Value {
+        let _: serde_json::Value = serde_json::from_str(text).unwrap();
+        serde_json::from_str(&open(named(text), identity).unwrap().json()).unwrap()
+    };
+    let expected = |text: &str| -> serde_json::Value { serde_json::from_str(text).unwrap() };
+    assert_eq!(read(&text, &identity), expected(plain));
+    assert!(!text.contains("lines") && text.contains("seen"), "{text}");
+
+    let set = |text: &str, name: &str, value: &str| {
+        open(named(text), &identity).unwrap().set(name, &Sensitive::new(value.into()), later()).unwrap()
+    };
+    let mut changed = set(&text, "b.l.0", "z");
+    assert_eq!(text.lines().filter(|line| !changed.contains(*line)).count(), 3, "{changed}");
+    for (name, value) in [("top", "\"q\""), ("b.e", "f"), ("open_unencrypted", "open")] {
+        changed = set(&changed, name, value);
+    }
+    let now = expected(
+        r#"{"a": "x", "b": {"c": "two\nlines", "e": "f", "l": ["z", {"d": ""}]}, "open_unencrypted": "open", "top": "\"q\""}"#,
     );
-    let source = Source { name: "x.json", text: &text };
-    let opened = open(source, &identity).unwrap();
-    assert_eq!(*opened.json(), r#"{"a":"x","b":"y"}"#);
-    let error = opened.set("a", &Sensitive::new("z".into()), now()).unwrap_err();
-    assert_eq!(error.code(), Code::SecretsUnsupported);
+    assert_eq!(read(&changed, &identity), now);
+    let both = open(named(&changed), &identity).unwrap();
+    let both = both.rewrapped(&[identity.recipient(), recovery.recipient()]).unwrap().unwrap();
+    assert_eq!(read(&both, &recovery), now);
+    assert_eq!(line_of(&both, "\"mac\""), line_of(&changed, "\"mac\""));
+
+    let error = encrypt(named("{\"a\": \"x\" # no\n}"), &rule(&[&identity]), later()).unwrap_err();
+    assert_eq!(error.code(), Code::SecretsComments);
 }
 
 #[test]

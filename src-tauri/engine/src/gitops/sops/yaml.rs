@@ -66,6 +66,8 @@ pub(super) struct List {
     pub(super) items: Vec<Node>,
     pub(super) layout: Layout,
     pub(super) line: usize,
+    /// Where it begins in the text.
+    pub(super) start: usize,
 }
 
 /// How a part is written.
@@ -81,6 +83,8 @@ pub(super) struct Map {
     pub(super) entries: Vec<Entry>,
     pub(super) layout: Layout,
     pub(super) line: usize,
+    /// Where it begins in the text.
+    pub(super) start: usize,
 }
 
 impl Map {
@@ -123,6 +127,15 @@ impl Node {
             Self::Scalar(scalar) => scalar.line,
             Self::Map(map) => map.line,
             Self::List(list) => list.line,
+        }
+    }
+
+    /// Where it begins in the text.
+    pub(super) fn start(&self) -> usize {
+        match self {
+            Self::Scalar(scalar) => scalar.range.start,
+            Self::Map(map) => map.start,
+            Self::List(list) => list.start,
         }
     }
 }
@@ -191,8 +204,8 @@ impl<'a> Reader<'a> {
                 let text = Zeroizing::new(text.into_owned());
                 Node::Scalar(Scalar { text, style, tag, range, line: span.start.line() })
             }
-            Event::SequenceStart(style, ..) => Node::List(self.list(layout(style), span.start.line())?),
-            Event::MappingStart(style, ..) => Node::Map(self.map(layout(style), span.start.line())?),
+            Event::SequenceStart(style, ..) => Node::List(self.list(layout(style), span)?),
+            Event::MappingStart(style, ..) => Node::Map(self.map(layout(style), span)?),
             Event::Alias(id) if self.aliases == Aliases::Resolved => match self.anchors.get(&id) {
                 Some(node) => node.clone(),
                 None => {
@@ -213,23 +226,25 @@ impl<'a> Reader<'a> {
         Ok(node)
     }
 
-    fn list(&mut self, layout: Layout, line: usize) -> Result<List> {
+    fn list(&mut self, layout: Layout, span: &Span) -> Result<List> {
+        let (line, start) = (span.start.line(), self.range(span)?.start);
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(List { items, layout, line }),
+                (Event::SequenceEnd, _) => return Ok(List { items, layout, line, start }),
                 (event, span) => items.push(self.node(event, &span)?),
             }
         }
     }
 
-    fn map(&mut self, layout: Layout, line: usize) -> Result<Map> {
+    fn map(&mut self, layout: Layout, span: &Span) -> Result<Map> {
+        let (line, start) = (span.start.line(), self.range(span)?.start);
         let mut entries: Vec<Entry> = Vec::new();
         let mut seen = HashSet::new();
         loop {
             let (event, span) = self.next()?;
             let key = match event {
-                Event::MappingEnd => return Ok(Map { entries, layout, line }),
+                Event::MappingEnd => return Ok(Map { entries, layout, line, start }),
                 Event::Scalar(text, _, _, tag)
                     if tag.as_deref().is_none_or(|tag| core_tag(tag).as_deref() == Some("str")) =>
                 {
