@@ -28,6 +28,7 @@ pub use apply::{OutReport, Waiting};
 pub(crate) use base::{Agreed, AgreedDocument, BASE_FILE, Base, News};
 pub(crate) use exclude::Excluded;
 pub use held::{Decided, Held, HeldChanges, HeldId, Part, Reason, State, diff};
+pub(crate) use held::{pretty, unified};
 pub(crate) use inside::{Inside, Put};
 pub use integrity::Integrity;
 pub(crate) use integrity::{came_out, is_shared};

@@ -9,6 +9,7 @@ mod store;
 
 pub use decide::Decided;
 pub use diff::diff;
+pub(crate) use diff::{pretty, unified};
 pub use store::HeldChanges;
 pub(crate) use store::{Finding, FoundPart, copy};
 
