@@ -7,6 +7,7 @@ use super::{
     documents,
     held::{Finding, FoundPart, Held, HeldChanges, Reason},
     journal::{Deed, Journal, recover_journals, rescue, sweep},
+    lock::SyncLock,
     outward::{Collected, Content, Found},
     plan::{Change, Decision, Folders, Fork, Planned, Step, subject_of, subject_of_key},
     stops::{Side, Vanished, check_replica, check_vanished},
@@ -74,6 +75,8 @@ pub struct OutReport {
     pub forks: Vec<Fork>,
     /// What waits for the user.
     pub held: Vec<Waiting>,
+    /// What would have waited, and the user lets through each time.
+    pub approved: Vec<Waiting>,
     /// What was not read out of the session.
     pub refused: Vec<Refused>,
     /// The copy of what was changed, as it was before.
@@ -92,6 +95,15 @@ impl OutReport {
             && self.merged.is_empty()
             && self.forks.is_empty()
             && self.held.is_empty()
+            && self.approved.is_empty()
+    }
+
+    /// Lets through what the user said so of.
+    pub(crate) fn let_through(&mut self, held: &HeldChanges, lock: &SyncLock, now: DateTime<Utc>) {
+        let waiting: Vec<_> = self.held.iter().map(|waiting| waiting.id.clone()).collect();
+        let approved = held.approve_by_rules(&waiting, lock, now);
+        let all = std::mem::take(&mut self.held).into_iter();
+        (self.approved, self.held) = all.partition(|waiting| approved.contains(&waiting.id));
     }
 
     /// Adds what a further round did.
@@ -101,6 +113,7 @@ impl OutReport {
         self.merged.extend(other.merged);
         self.forks.extend(other.forks);
         self.held.extend(other.held);
+        self.approved.extend(other.approved);
         self.refused.extend(other.refused);
         self.backup = self.backup.take().or(other.backup);
         self.again = other.again;
@@ -475,7 +488,13 @@ impl<'a> Run<'a> {
 
     fn hold(&mut self) -> Result<()> {
         for (subject, (reason, parts)) in std::mem::take(&mut self.holds) {
-            let finding = &Finding { session: self.outgoing.session, subject: &subject, reason, parts };
+            let finding = &Finding {
+                session: self.outgoing.session,
+                project: self.outgoing.project,
+                subject: &subject,
+                reason,
+                parts,
+            };
             if let Some(held) = self.host.held.hold(finding, self.outgoing.now)? {
                 self.report.held.push(Waiting::of(&held));
             }

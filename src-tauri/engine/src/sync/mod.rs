@@ -27,7 +27,7 @@ pub(crate) use apply::{Host, Outgoing, apply_out, plan_out};
 pub use apply::{OutReport, Waiting};
 pub(crate) use base::{Agreed, AgreedDocument, BASE_FILE, Base, News};
 pub(crate) use exclude::Excluded;
-pub use held::{Decided, Held, HeldChanges, HeldId, Part, Reason, State, diff};
+pub use held::{Always, Decided, Held, HeldChanges, HeldId, Part, Reason, State, diff};
 pub(crate) use held::{pretty, unified};
 pub(crate) use inside::{Inside, Put};
 pub use integrity::Integrity;
