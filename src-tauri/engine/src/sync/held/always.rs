@@ -101,7 +101,7 @@ impl HeldChanges {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(cause) => return Err(cause).context("read", &file),
         };
-        rules.sort_by(|a, b| b.since.cmp(&a.since));
+        rules.sort_by_key(|rule| std::cmp::Reverse(rule.since));
         Ok(rules)
     }
 
