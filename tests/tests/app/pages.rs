@@ -203,6 +203,18 @@ async fn a_held_change_arrives_when_it_is_approved_and_not_before() {
     until("the program is here", async || status_line.exists()).await;
     click(&page, "Undo the decision").await;
     until("it is gone again", async || !status_line.exists()).await;
+
+    let rules = || drydock(&["held", "always", "--json"]).json();
+    click(&page, "Approve Always for This Project").await;
+    until("the program is here again", async || status_line.exists()).await;
+    reads(&page, "Let through each time").await;
+    picture(&page, "held-always").await;
+    assert_eq!(rules()[0]["subject"], "statusline.sh");
+    click(&page, "Let Nothing More Through").await;
+    until("the rule is gone", async || rules() == json!([])).await;
+    assert!(status_line.exists(), "what a rule let through went with it");
+    click(&page, "Undo the decision").await;
+    until("it is gone once more", async || !status_line.exists()).await;
     click(&page, "Reject").await;
     reads(&page, "This computer stays as it is.").await;
     page.close().await.unwrap();
@@ -287,13 +299,22 @@ async fn configuration_is_followed_approved_and_brought_back_by_clicks() {
     until("git's value is back", async || followed.setting("/model") == Some(json!("opus"))).await;
     reads(&page, "This computer is as git says.").await;
 
+    let settings = fs::read_to_string(followed.file(SETTINGS)).unwrap();
+    fs::write(followed.file(SETTINGS), settings.replace("\"opus\"", "\"sonnet\"")).unwrap();
+    go(&page, "home").await;
+    go(&page, "configuration").await;
+    click(&page, "Take It into Git").await;
+    reads(&page, "It is a commit now").await;
+    reads(&page, "This computer is as git says.").await;
+    followed.git(&["pull", "--quiet", "origin", "main"]);
+
     // What is committed here comes by itself, and the page hears of it.
     let said = fs::read_to_string(followed.work().join("desired/claude/settings.json")).unwrap();
-    followed.write("desired/claude/settings.json", &said.replace("\"opus\"", "\"haiku\""));
+    followed.write("desired/claude/settings.json", &said.replace("\"sonnet\"", "\"haiku\""));
     followed.commit("A quicker model");
     reads(&page, "A quicker model").await;
     click(&page, "Go Back to the Commit Before").await;
-    until("the commit before is back", async || followed.setting("/model") == Some(json!("opus"))).await;
+    until("the commit before is back", async || followed.setting("/model") == Some(json!("sonnet"))).await;
     click(&page, "Take New Commits Again").await;
     until("the newest is back", async || followed.setting("/model") == Some(json!("haiku"))).await;
     click(&page, "Prove the Log").await;

@@ -57,6 +57,7 @@ test("a server's program is its command with its arguments, and one that is here
   const server = (command: string): string => JSON.stringify({ command, args: ["-y", "fs"], env: { KEY: "${secret:mcp/key}" } });
   expect(programs("/mcpServers/fs", null, server("npx"))).toEqual([{ what: "npx -y fs", event: null }]);
   expect(programs("/mcpServers/fs", server("npx"), server("npx"))).toEqual([]);
+  expect(programs("/session/terminal", null, '"foot -T Claude {}"')).toEqual([{ what: "foot -T Claude {}", event: null }]);
   expect(programs("/hooks/Stop", null, '[{"hooks":[{"command":"./a"}]}]')).toEqual([{ what: "./a", event: "Stop" }]);
 });
 

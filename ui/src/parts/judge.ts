@@ -8,8 +8,8 @@ export interface Runs {
   event: string | null;
 }
 
-/** Keys whose text is a command line of the host. */
-const COMMANDS = ["command", "apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "otelHeadersHelper"];
+/** Keys whose text is a command line of the host: Claude Code's, and the terminal of Drydock's own settings. */
+const COMMANDS = ["command", "apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "otelHeadersHelper", "terminal"];
 
 /** Every program that the session's side names, and the host's does not have already. */
 export function runs(held: Held): Runs[] {
