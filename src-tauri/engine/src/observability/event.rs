@@ -221,6 +221,7 @@ mod tests {
                 "sync.out",
                 "sync.failed",
                 "sync.held",
+                "sync.approved",
                 "schedule.paused",
                 "schedule.resumed",
                 "backup.taken",
