@@ -2,6 +2,7 @@
 //! everything stands.
 
 use crate::{
+    commands::configuration,
     desk::Desk,
     overview::{self, Changed, Overview},
     tray::Tray,
@@ -151,7 +152,10 @@ fn tell(app: &AppHandle, told: Told) {
             tracing::warn!(recovery = %report.id, seconds = report.seconds, "what was damaged is back");
         }
         Told::Guard(GuardReport::Failed { error, .. }) => tracing::error!(%error, "recovery failed"),
-        Told::Configuration(report) => tracing::info!(what = report.in_short(), "configuration from git"),
+        Told::Configuration(report) => {
+            tracing::info!(what = report.in_short(), "configuration from git");
+            configuration::tell(app);
+        }
         Told::Alert(Change::Fired(one) | Change::Rose(one)) => {
             tracing::warn!(incident = %one.id, severity = %one.severity, title = one.title, "fires");
         }

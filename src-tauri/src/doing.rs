@@ -34,15 +34,17 @@ pub(crate) enum Deed {
     Image,
     /// A candidate is built and tested.
     Candidate,
+    /// Configuration comes from git, or goes there.
+    Configuration,
 }
 
 impl Deed {
-    /// Whether it can be stopped in the middle. A recovery cannot: it is one transaction, and takes seconds. A
-    /// candidate is taken back instead.
+    /// Whether it can be stopped in the middle. A recovery cannot, and neither can configuration:
+    /// each is one transaction, and takes seconds. A candidate is taken back instead.
     fn can_stop(self) -> bool {
         match self {
             Self::Backup | Self::Search | Self::BringBack | Self::Drill | Self::Image => true,
-            Self::Plan | Self::Recovery | Self::Candidate => false,
+            Self::Plan | Self::Recovery | Self::Candidate | Self::Configuration => false,
         }
     }
 }

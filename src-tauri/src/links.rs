@@ -26,6 +26,7 @@ mod tests {
             ("drydock://backups", Some(Page::Backups)),
             ("drydock://recovery/", Some(Page::Recovery)),
             ("drydock://held?approve=all", Some(Page::Held)),
+            ("drydock://configuration", Some(Page::Configuration)),
             ("drydock://", Some(Page::Home)),
             ("drydock://launch/home/ann", Some(Page::Home)),
             ("https://drydock.dev/backups", None),

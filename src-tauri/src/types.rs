@@ -2,6 +2,7 @@
 
 use crate::{
     commands::{
+        configuration::{ConfigDeed, ConfigReport, Differing, DriftDeed},
         deployment::{DeployDeed, Deploying},
         names::NAMES,
         settings::{AtLogin, Setting},
@@ -15,9 +16,10 @@ use drydock_engine::{
     backup::{BackupReport, BroughtBack, Drill, Hit, Listed, ListedSnapshot},
     disaster_recovery::{Past, Plan, Report, Undone},
     error_handling::Error,
+    gitops::{AuditLine, GitopsStatus, Judged},
     keychain::Way,
     observability::{EventLine, Metrics, SpanLine},
-    sync::{Decided, Held},
+    sync::{Always, Decided, Held},
     validation::Check,
 };
 use std::{
@@ -42,19 +44,27 @@ fn export(folder: &Path) {
         ($($type:ty),* $(,)?) => { $(<$type>::export_all(&config).unwrap();)* };
     }
     all![
+        Always,
         AtLogin,
+        AuditLine,
         BackupReport,
         BroughtBack,
         Check,
+        ConfigDeed,
+        ConfigReport,
         Decided,
         DeployDeed,
         Deploying,
+        Differing,
         Doing,
+        DriftDeed,
         Drill,
         Error,
         EventLine,
+        GitopsStatus,
         Held,
         Hit,
+        Judged,
         Listed,
         ListedSnapshot,
         Metrics,
@@ -119,7 +129,15 @@ fn the_page_asks_for_the_commands_there_are_and_may_ask_for_them() {
     let main = granted(include_str!("../capabilities/main.json"));
     let popover = granted(include_str!("../capabilities/popover.json"));
     assert_eq!(main.union(&popover).cloned().collect::<BTreeSet<_>>(), there);
-    for deed in ["recover", "approve_held", "set_setting", "bring_back"] {
+    for deed in [
+        "recover",
+        "approve_held",
+        "approve_held_always",
+        "approve_configuration",
+        "settle_drift",
+        "set_setting",
+        "bring_back",
+    ] {
         assert!(!popover.contains(deed), "the popover may {deed}, and has no page for it");
     }
     let handled = include_str!("main.rs");

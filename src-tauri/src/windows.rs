@@ -28,6 +28,8 @@ pub(crate) enum Page {
     Activity,
     /// New images.
     Deployment,
+    /// Configuration from git.
+    Configuration,
     /// Settings.
     Settings,
     /// The first run.
@@ -35,13 +37,14 @@ pub(crate) enum Page {
 }
 
 impl Page {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Home,
         Self::Recovery,
         Self::Held,
         Self::Backups,
         Self::Activity,
         Self::Deployment,
+        Self::Configuration,
         Self::Settings,
         Self::Setup,
     ];
@@ -55,6 +58,7 @@ impl Page {
             Self::Backups => "backups",
             Self::Activity => "activity",
             Self::Deployment => "deployment",
+            Self::Configuration => "configuration",
             Self::Settings => "settings",
             Self::Setup => "setup",
         }
@@ -69,9 +73,10 @@ impl From<alerting::Page> for Page {
             alerting::Page::Recovery => Self::Recovery,
             alerting::Page::Activity => Self::Activity,
             alerting::Page::Settings => Self::Settings,
-            // The overview has the sessions; the others have no page yet.
-            alerting::Page::Home | alerting::Page::Sessions | alerting::Page::Configuration => Self::Home,
+            // The overview has the sessions.
+            alerting::Page::Home | alerting::Page::Sessions => Self::Home,
             alerting::Page::Deployment => Self::Deployment,
+            alerting::Page::Configuration => Self::Configuration,
         }
     }
 }

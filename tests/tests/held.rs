@@ -168,6 +168,42 @@ fn the_user_decides_and_can_take_it_back() {
 }
 
 #[test]
+fn what_is_approved_always_is_let_through_again_and_nothing_else_is() {
+    let rig = Rig::new();
+    let (shop, blog) = (rig.project("shop"), rig.project("blog"));
+    let write =
+        |text: &str| format!("mkdir -p ~/.claude/agents && echo '{text}' > ~/.claude/agents/tester.md");
+    let agent = rig.home.claude_dir().join("agents/tester.md");
+    let held = |words: &[&str]| rig.drydock().arg("held").args(words).done().ok();
+
+    session_that_does(&rig, &shop, &[&write("you test")]);
+    assert!(!agent.exists());
+    held(&["approve", &id_of(&rig, "agents/tester.md"), "--always"]);
+    assert_eq!(fs::read_to_string(&agent).unwrap(), "you test\n");
+
+    fs::remove_file(&agent).unwrap();
+    let done = session_that_does(&rig, &shop, &[&write("you test")]);
+    assert_eq!(fs::read_to_string(&agent).unwrap(), "you test\n", "{}", done.stderr);
+    assert!(waiting(&rig).is_empty(), "{:#?}", waiting(&rig));
+    let events = rig.drydock().args(["events", "--json"]).done().ok().stdout;
+    assert_eq!(events.matches("sync.approved").count(), 1, "{events}");
+
+    fs::remove_file(&agent).unwrap();
+    session_that_does(&rig, &shop, &[&write("you test and deploy")]);
+    session_that_does(&rig, &blog, &[&write("you test")]);
+    assert!(!agent.exists(), "something else was let through");
+    assert_eq!(subjects(&rig), ["agents/tester.md", "agents/tester.md"]);
+
+    let rules = held(&["always", "--json"]).json();
+    assert!(rules[0]["project"].as_str().unwrap().ends_with("/shop"), "{rules:#}");
+    held(&["forget", rules[0]["id"].as_str().unwrap()]);
+    assert_eq!(held(&["always", "--json"]).json(), serde_json::json!([]));
+    session_that_does(&rig, &shop, &[&write("you test")]);
+    assert!(!agent.exists(), "a rule that was taken back let something through");
+    rig.assert_nothing_left();
+}
+
+#[test]
 fn a_linked_memory_is_changed_where_it_really_is() {
     let rig = Rig::new();
     let project = rig.project("proj");

@@ -8,8 +8,10 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 import { build, preview, type PreviewServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-const PAGES = ["home", "recovery", "held", "backups", "activity", "deployment", "settings", "setup"];
+const PAGES = ["home", "recovery", "held", "backups", "activity", "deployment", "configuration", "settings", "setup"];
 const SCENES = ["damaged", "nothing"];
+/** Other states of a page's own. */
+const MORE: Record<string, string[]> = { configuration: ["settled", "suspended"] };
 
 let folder: string;
 let server: PreviewServer;
@@ -52,16 +54,27 @@ const overflow = (page: Page): Promise<string[]> =>
     return wide.map((one) => `${one.tagName} ${one.className}`);
   });
 
-test.each(PAGES.flatMap((page) => SCENES.map((scene) => [page, scene] as const)))(
+const scenesOf = (page: string): string[] => [...SCENES, ...(MORE[page] ?? [])];
+
+/** As far as somebody goes on a page to see all of it. */
+async function lookClosely(shown: Page, page: string, scene: string): Promise<void> {
+  if (page === "held" && scene === "damaged") await shown.click("main li button");
+  if (page === "configuration" && scene === "damaged") {
+    await shown.click("main li button[aria-expanded]");
+    await shown.waitForSelector("main li pre");
+  }
+  if (page === "setup") {
+    await shown.click("main button");
+    await shown.waitForSelector("fieldset label");
+  }
+}
+
+test.each(PAGES.flatMap((page) => scenesOf(page).map((scene) => [page, scene] as const)))(
   "%s (%s) is for everyone, in light and dark",
   async (page, scene) => {
     for (const colorScheme of ["light", "dark"] as const) {
       const shown = await open(scene, page, { colorScheme });
-      if (page === "held" && scene === "damaged") await shown.click("main li button");
-      if (page === "setup") {
-        await shown.click("main button");
-        await shown.waitForSelector("fieldset label");
-      }
+      await lookClosely(shown, page, scene);
       await shown.evaluate(axe.source);
       const found = await shown.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
       expect(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
@@ -73,8 +86,9 @@ test.each(PAGES.flatMap((page) => SCENES.map((scene) => [page, scene] as const))
 
 test.each(PAGES)("%s fits a window of 360 points, in both languages, and at 200 percent", async (page) => {
   for (const locale of ["en-GB", "ru-RU"]) {
-    for (const scene of [...SCENES, "busy"]) {
+    for (const scene of [...scenesOf(page), "busy"]) {
       const shown = await open(scene, page, { locale, viewport: { width: 360, height: 640 } });
+      await lookClosely(shown, page, scene);
       expect(await shown.evaluate(() => document.documentElement.lang)).toBe(locale.slice(0, 2));
       expect(await overflow(shown), `${scene} ${locale}`).toEqual([]);
       await shown.context().close();
@@ -86,16 +100,20 @@ test.each(PAGES)("%s fits a window of 360 points, in both languages, and at 200 
   }
 }, 120_000);
 
+/** Goes on by the Tab key until it is at a button of this name. */
+const keysOn = (shown: Page) => async (name: string): Promise<void> => {
+  for (let step = 0; step < 40; step += 1) {
+    await shown.keyboard.press("Tab");
+    const focused = await shown.evaluate(() => document.activeElement?.textContent?.trim());
+    if (focused === name) return;
+  }
+  expect.fail(`keys do not reach ${name}`);
+};
+const askedOf = (shown: Page): Promise<string[]> => shown.evaluate(() => (window as unknown as { asked: string[] }).asked);
+
 test("recovery goes by keys alone", async () => {
   const shown = await open("damaged", "home");
-  const until = async (name: string): Promise<void> => {
-    for (let step = 0; step < 40; step += 1) {
-      await shown.keyboard.press("Tab");
-      const focused = await shown.evaluate(() => document.activeElement?.textContent?.trim());
-      if (focused === name) return;
-    }
-    expect.fail(`keys do not reach ${name}`);
-  };
+  const until = keysOn(shown);
   await until("Recover…");
   await shown.keyboard.press("Enter");
   await shown.waitForSelector("#plan");
@@ -105,7 +123,7 @@ test("recovery goes by keys alone", async () => {
   await until("Undo");
   await shown.keyboard.press("Enter");
   await shown.waitForSelector("text=Undone: 1 file is as it was before.");
-  const asked = await shown.evaluate(() => (window as unknown as { asked: string[] }).asked);
+  const asked = await askedOf(shown);
   expect(asked.filter((name) => ["plan_recovery", "recover", "undo_recovery"].includes(name))).toEqual([
     "plan_recovery",
     "recover",
@@ -138,5 +156,50 @@ test("nothing is approved or chosen before somebody does", async () => {
   await shown.click("main li button");
   await shown.waitForSelector("article pre");
   expect(await shown.evaluate(() => document.activeElement?.textContent)).not.toMatch(/Approve/);
-  expect(await shown.evaluate(() => (window as unknown as { asked: string[] }).asked)).not.toContain("approve_held");
+  expect(await askedOf(shown)).not.toContain("approve_held");
+}, 60_000);
+
+test("what is let through each time is shown, and taken back", async () => {
+  const shown = await open("damaged", "held");
+  await shown.click("main li button");
+  await shown.click("text=Approve Always for This Project");
+  await expect.poll(() => askedOf(shown)).toContain("approve_held_always");
+  await shown.click("text=Let Nothing More Through");
+  await shown.waitForSelector("#always", { state: "detached" });
+  expect(await askedOf(shown)).toContain("forget_held_always");
+}, 60_000);
+
+test("a change of the configuration is looked at before it is approved, by keys alone", async () => {
+  const shown = await open("damaged", "configuration");
+  const until = keysOn(shown);
+  expect(await shown.locator("main li pre").count()).toBe(0);
+  expect(await shown.locator("button", { hasText: /^Approve$/ }).count()).toBe(0);
+  await until("Look at It");
+  await shown.keyboard.press("Enter");
+  await shown.waitForSelector("text=Would run on this computer");
+  // The first that waits is a server; the scene answers with the hook, whatever is asked for.
+  expect(await shown.locator("main li pre").innerText()).toContain("guard.sh --strict");
+  expect(await askedOf(shown)).not.toContain("approve_configuration");
+  await until("Approve");
+  await shown.keyboard.press("Enter");
+  await shown.waitForSelector("text=1 thing was changed.");
+  expect(await askedOf(shown)).toContain("approve_configuration");
+}, 60_000);
+
+test("what differs goes either way, and the log is proven", async () => {
+  const shown = await open("damaged", "configuration");
+  await shown.click("text=Bring Back What Git Says");
+  await shown.waitForSelector("text=1 thing was changed.");
+  await shown.click("text=Prove the Log");
+  await shown.waitForSelector("text=14 lines are proven");
+  expect(await askedOf(shown)).toEqual(expect.arrayContaining(["settle_drift", "prove_configuration_log"]));
+}, 60_000);
+
+test("a newer Claude Code is offered in one line, and tried by one click", async () => {
+  const shown = await open("damaged", "home");
+  await shown.waitForSelector("text=Claude Code 2.1.352 is out");
+  await shown.click("text=Try It");
+  expect(await askedOf(shown)).toContain("try_newest");
+  const quiet = await open("nothing", "home");
+  expect(await quiet.locator("#newer").count()).toBe(0);
 }, 60_000);

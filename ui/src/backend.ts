@@ -2,21 +2,29 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 
+import type { Always } from "./generated/Always";
 import type { AtLogin } from "./generated/AtLogin";
+import type { AuditLine } from "./generated/AuditLine";
 import type { BackupReport } from "./generated/BackupReport";
 import type { BroughtBack } from "./generated/BroughtBack";
 import type { Check } from "./generated/Check";
+import type { ConfigDeed } from "./generated/ConfigDeed";
+import type { ConfigReport } from "./generated/ConfigReport";
 import type { CopyName } from "./generated/CopyName";
 import type { Decided } from "./generated/Decided";
 import type { Deed } from "./generated/Deed";
 import type { DeployDeed } from "./generated/DeployDeed";
 import type { Deploying } from "./generated/Deploying";
+import type { Differing } from "./generated/Differing";
 import type { Doing } from "./generated/Doing";
+import type { DriftDeed } from "./generated/DriftDeed";
 import type { Drill } from "./generated/Drill";
 import type { EngineError } from "./generated/EngineError";
 import type { EventLine } from "./generated/EventLine";
+import type { GitopsStatus } from "./generated/GitopsStatus";
 import type { Held } from "./generated/Held";
 import type { Hit } from "./generated/Hit";
+import type { Judged } from "./generated/Judged";
 import type { Listed } from "./generated/Listed";
 import type { ListedSnapshot } from "./generated/ListedSnapshot";
 import type { Metrics } from "./generated/Metrics";
@@ -55,12 +63,24 @@ export const backend = {
   held: () => call<Held[]>("held_changes"),
   heldDiff: (id: string) => call<string>("held_diff", { id }),
   approve: (id: string) => call<Decided>("approve_held", { id }),
+  approveAlways: (id: string) => call<Decided>("approve_held_always", { id }),
+  always: () => call<Always[]>("held_always"),
+  forgetAlways: (rule: string) => call<Always[]>("forget_held_always", { rule }),
   reject: (id: string) => call<Decided>("reject_held", { id }),
   undoHeld: (id: string) => call<Decided>("undo_held", { id }),
 
   deployment: () => call<Deploying | null>("deployment"),
-  tryNewest: () => call<Deploying | null>("try_newest"),
+  tryNewest: (version: string | null) => call<Deploying | null>("try_newest", { version }),
   steerDeployment: (deed: DeployDeed) => call<Deploying | null>("steer_deployment", { deed }),
+
+  configuration: () => call<GitopsStatus | null>("configuration"),
+  differing: () => call<Differing>("configuration_differing"),
+  judge: (id: string) => call<Judged>("judge_configuration", { id }),
+  approveConfiguration: (id: string) => call<ConfigReport>("approve_configuration", { id }),
+  steerConfiguration: (deed: ConfigDeed) => call<ConfigReport>("steer_configuration", { deed }),
+  settleDrift: (place: string, deed: DriftDeed) => call<ConfigReport>("settle_drift", { place, deed }),
+  configurationLog: () => call<AuditLine[]>("configuration_log"),
+  proveLog: () => call<number>("prove_configuration_log"),
 
   backUp: () => call<BackupReport>("back_up_now"),
   saveSheet: () => call<string | null>("save_sheet"),
@@ -95,6 +115,7 @@ export const hear = {
   overview: (told: (overview: Overview) => void) => listen<Overview>("overview", (event) => told(event.payload)),
   doings: (told: (doings: Doing[]) => void) => listen<Doing[]>("doing", (event) => told(event.payload)),
   page: (told: (page: Page) => void) => listen<Page>("page", (event) => told(event.payload)),
+  configuration: (told: () => void) => listen("configuration", () => told()),
   failure: (told: () => void) => listen("failed", () => told()),
 };
 

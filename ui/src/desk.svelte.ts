@@ -12,10 +12,12 @@ interface Desk {
   /** What failed and belongs to no page. */
   failure: EngineError | null;
   page: Page;
+  /** How often the configuration was told to stand otherwise. */
+  configuration: number;
   now: Date;
 }
 
-const PAGES: Page[] = ["home", "recovery", "held", "backups", "activity", "deployment", "settings", "setup"];
+const PAGES: Page[] = ["home", "recovery", "held", "backups", "activity", "deployment", "configuration", "settings", "setup"];
 /** Relative times need not be truer than this. */
 const TICK_MS = 20_000;
 
@@ -29,6 +31,7 @@ export const desk: Desk = $state({
   doings: [],
   failure: null,
   page: pageOf(location.hash),
+  configuration: 0,
   now: new Date(),
 });
 
@@ -50,6 +53,7 @@ export async function begin(): Promise<void> {
     hear.overview((overview) => Object.assign(desk, { overview, now: new Date() })),
     hear.doings((doings) => (desk.doings = doings)),
     hear.page((page) => (location.hash = isPopover ? "home" : page)),
+    hear.configuration(() => (desk.configuration += 1)),
     hear.failure(() => void takeFailure()),
   ]);
   const [overview, doings] = await Promise.all([backend.overview(), backend.doings()]);

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use drydock_engine::{
     deployment::{Again, Deployment, DeploymentStatus, Deployments, Others, Pause, Promotion, Side, State},
     error_handling::Result,
+    image::ClaudeVersion,
     progress::ProgressSink,
 };
 use serde::{Deserialize, Serialize};
@@ -88,13 +89,19 @@ pub(crate) async fn deployment(desk: Shared<'_>) -> Result<Option<Deploying>> {
     blocking(move || Ok(shown(deployments.track_deployment(Utc::now())?))).await
 }
 
-/// Builds the newest Claude Code beside the one in use, tests it, and gives it the first share of launches.
+/// Builds a Claude Code beside the one in use, tests it, and gives it the first share of launches: the newest one, or
+/// that of which the user was told.
 #[tauri::command]
-pub(crate) async fn try_newest(app: AppHandle, desk: Shared<'_>) -> Result<Option<Deploying>> {
+pub(crate) async fn try_newest(
+    app: AppHandle,
+    desk: Shared<'_>,
+    version: Option<String>,
+) -> Result<Option<Deploying>> {
+    let version: Option<ClaudeVersion> = version.map(|text| text.parse()).transpose()?;
     let drydock = desk.drydock()?;
     let begun = Begun::of(&app, desk.inner(), Deed::Candidate);
     let engine = drydock.engine().await?;
-    drydock.deployments().deploy_canary(&engine, None, Again::No, &begun.sink()).await?;
+    drydock.deployments().deploy_canary(&engine, version, Again::No, &begun.sink()).await?;
     deployment(desk).await
 }
 

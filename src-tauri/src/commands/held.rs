@@ -6,7 +6,7 @@ use chrono::Utc;
 use drydock_engine::{
     Drydock,
     error_handling::{Code, Error, Result},
-    sync::{Decided, Held, HeldId, SyncLock, acquire_sync_lock, diff},
+    sync::{Always, Decided, Held, HeldId, SyncLock, acquire_sync_lock, diff},
 };
 
 /// All on record, the newest first: those that wait, and those decided lately.
@@ -36,6 +36,38 @@ pub(crate) async fn approve_held(desk: Shared<'_>, id: String) -> Result<Decided
     let decided = blocking(move || drydock.held().approve(&id, &lock, Utc::now())).await;
     desk.wake.notify_one();
     decided
+}
+
+/// Lets a change onto this computer, and exactly the same one each time that a session of its project makes it.
+#[tauri::command]
+pub(crate) async fn approve_held_always(desk: Shared<'_>, id: String) -> Result<Decided> {
+    let drydock = desk.drydock()?;
+    let id = named(&id)?;
+    let lock = lock(&drydock, "approve a held change").await?;
+    let decided = blocking(move || drydock.held().approve_always(&id, &lock, Utc::now())).await;
+    desk.wake.notify_one();
+    decided
+}
+
+/// What is let through each time, the newest first.
+#[tauri::command]
+pub(crate) async fn held_always(desk: Shared<'_>) -> Result<Vec<Always>> {
+    let held = desk.drydock()?.held();
+    blocking(move || held.always()).await
+}
+
+/// Lets nothing more through by a rule.
+#[tauri::command]
+pub(crate) async fn forget_held_always(desk: Shared<'_>, rule: String) -> Result<Vec<Always>> {
+    let drydock = desk.drydock()?;
+    let rule = named(&rule)?;
+    let lock = lock(&drydock, "forget a rule").await?;
+    blocking(move || {
+        let held = drydock.held();
+        held.forget_always(&rule, &lock)?;
+        held.always()
+    })
+    .await
 }
 
 /// Leaves this computer as it is.

@@ -6,6 +6,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod backups;
+pub(crate) mod configuration;
 pub(crate) mod deployment;
 pub(crate) mod held;
 pub(crate) mod home;

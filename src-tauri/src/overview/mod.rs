@@ -14,7 +14,7 @@ use drydock_engine::{
     Drydock,
     backup::{BackupStatus, RECOVERY_POINT, RECOVERY_TIME},
     disaster_recovery::Standing,
-    error_handling::Error,
+    error_handling::{Code, Error},
     scheduler::{Holder, Pause, Scheduler, paused},
     session::{ListedSession, SessionState, recent_projects},
     settings::LoginMode,
@@ -42,6 +42,10 @@ pub(crate) struct Overview {
     pub(crate) backups: Option<BackupStatus>,
     /// Changes of sessions that wait.
     pub(crate) held: usize,
+    /// Configuration from git; nothing where it is not set up.
+    pub(crate) configuration: Option<Configured>,
+    /// A newer Claude Code that can be tried now.
+    pub(crate) newer: Option<String>,
     /// What is damaged.
     pub(crate) damage: Vec<Finding>,
     /// What was promised, and what the last recovery took.
@@ -54,6 +58,19 @@ pub(crate) struct Overview {
     pub(crate) projects: Vec<PathBuf>,
     /// The user's home, so that paths can be shown from it.
     pub(crate) home: PathBuf,
+}
+
+/// How configuration from git stands, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub(crate) struct Configured {
+    /// The commit in force.
+    pub(crate) in_force: Option<String>,
+    /// What waits for the user: changes, and a commit as a whole.
+    pub(crate) waiting: usize,
+    /// How many places are not as git says.
+    pub(crate) differing: usize,
+    /// Whether a commit could not be brought here.
+    pub(crate) failed: bool,
 }
 
 /// What the user is promised, in seconds.
@@ -86,6 +103,9 @@ impl Overview {
         let held = drydock.held().waiting(now);
         let held = held.inspect_err(|error| tracing::warn!(%error, "held changes cannot be read"));
         let held = held.map_or(0, |held| held.len());
+        let configuration = configured(drydock);
+        let newer = drydock.deployments().offered();
+        let newer = newer.inspect_err(|error| tracing::warn!(%error, "new versions cannot be told of"));
         let scheduler = Scheduler::holder(&drydock.locations);
         let last = drydock.recovery().history().pop();
         let facts = need::Facts {
@@ -93,6 +113,7 @@ impl Overview {
             recovery_failed: last.as_ref().is_some_and(|past| past.standing == Standing::Failed),
             backups: backups.as_ref(),
             held,
+            unapproved: configuration.as_ref().map_or(0, |configured| configured.waiting),
             ended: seen.sessions.iter().filter(|one| is_left(one)).count(),
             engine_missing: seen.error.is_some(),
             login_undecided: drydock.settings.login_mode() == LoginMode::Ask,
@@ -113,6 +134,8 @@ impl Overview {
             sessions: seen.sessions.clone(),
             engine_error: seen.error.clone(),
             held,
+            configuration,
+            newer: newer.ok().flatten().map(|version| version.to_string()),
             damage,
             promised: Promised {
                 loss_seconds: RECOVERY_POINT.num_seconds(),
@@ -131,6 +154,23 @@ impl Overview {
     fn fingerprint(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }
+}
+
+fn configured(drydock: &Drydock) -> Option<Configured> {
+    let status = match drydock.gitops().status() {
+        Ok(status) => status,
+        Err(error) if error.code() == Code::GitopsOff => return None,
+        Err(error) => {
+            tracing::warn!(%error, "how the configuration stands is unknown");
+            return None;
+        }
+    };
+    Some(Configured {
+        in_force: status.in_force.map(|now| now.commit.short().to_owned()),
+        waiting: status.held.len() + usize::from(status.held_commit.is_some()),
+        differing: status.drift.len(),
+        failed: status.failed.is_some(),
+    })
 }
 
 /// A session that ended and whose data could not come out yet.

@@ -33,6 +33,11 @@ pub(crate) enum Need {
         /// So many.
         count: usize,
     },
+    /// Changes of the configuration from git wait.
+    ConfigurationHeld {
+        /// So many.
+        count: usize,
+    },
     /// Sessions ended and their data is still inside.
     DataInside {
         /// So many.
@@ -114,6 +119,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) recovery_failed: bool,
     pub(crate) backups: Option<&'a BackupStatus>,
     pub(crate) held: usize,
+    pub(crate) unapproved: usize,
     pub(crate) ended: usize,
     pub(crate) engine_missing: bool,
     pub(crate) login_undecided: bool,
@@ -146,6 +152,9 @@ pub(crate) fn needs(facts: &Facts<'_>) -> Vec<Need> {
     needs.extend(now);
     if facts.held > 0 {
         needs.push(Need::Held { count: facts.held });
+    }
+    if facts.unapproved > 0 {
+        needs.push(Need::ConfigurationHeld { count: facts.unapproved });
     }
     if facts.ended > 0 {
         needs.push(Need::DataInside { count: facts.ended });
@@ -187,9 +196,10 @@ pub(crate) fn state(needs: &[Need], running: bool) -> State {
         Need::Damaged { .. } | Need::RecoveryFailed | Need::BackupOld { .. } | Need::BackupFailing => {
             Some(State::Problem)
         }
-        Need::Held { .. } | Need::DataInside { .. } | Need::Alert { urgency: Urgency::Now, .. } => {
-            Some(State::NeedsYou)
-        }
+        Need::Held { .. }
+        | Need::ConfigurationHeld { .. }
+        | Need::DataInside { .. }
+        | Need::Alert { urgency: Urgency::Now, .. } => Some(State::NeedsYou),
         Need::EngineMissing => Some(State::Offline),
         // To be done at leisure.
         Need::LoginUndecided
@@ -231,6 +241,7 @@ mod tests {
             recovery_failed: false,
             backups: Some(status),
             held: 0,
+            unapproved: 0,
             ended: 0,
             engine_missing: false,
             login_undecided: false,
@@ -252,9 +263,18 @@ mod tests {
     fn damage_comes_before_all_else_and_an_engine_after_what_waits() {
         let now = Utc::now();
         let status = healthy(now);
-        let all = Facts { damaged: 2, held: 1, ended: 1, engine_missing: true, ..facts(&status, now) };
+        let all = Facts {
+            damaged: 2,
+            held: 1,
+            unapproved: 1,
+            ended: 1,
+            engine_missing: true,
+            ..facts(&status, now)
+        };
         let found = needs(&all);
         assert_eq!(found[0], Need::Damaged { count: 2 });
+        assert_eq!(found[1..3], [Need::Held { count: 1 }, Need::ConfigurationHeld { count: 1 }]);
+        assert_eq!(state(&found[2..3], true), State::NeedsYou);
         assert_eq!(state(&found, true), State::Problem);
         assert_eq!(state(&found[1..], true), State::NeedsYou);
         assert_eq!(state(&[Need::EngineMissing], false), State::Offline);

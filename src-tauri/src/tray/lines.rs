@@ -70,6 +70,10 @@ pub(super) fn before_first_look(words: &Words) -> Vec<Line> {
 pub(super) fn of(overview: &Overview, words: &Words, now: DateTime<Utc>) -> Vec<Line> {
     let mut lines = vec![Line::Said(state_line(overview, words, now))];
     lines.extend(overview.needs.iter().take(NEEDS).map(|need| to_do(need, words)));
+    if let Some(version) = &overview.newer {
+        let try_it = words.with("menu.try-newer", &[("version", version)]);
+        lines.push(Line::Act(try_it, Act::Open(Page::Deployment)));
+    }
     lines.push(Line::Separator);
     let at_work = overview.sessions.iter().filter(|one| can_be_joined(one));
     let sessions: Vec<_> = at_work.map(|session| session_line(session, words)).collect();
@@ -86,6 +90,7 @@ pub(super) fn of(overview: &Overview, words: &Words, now: DateTime<Utc>) -> Vec<
     lines.push(open(words, "menu.backups", Page::Backups));
     lines.push(open(words, "menu.activity", Page::Activity));
     lines.push(open(words, "menu.deployment", Page::Deployment));
+    lines.push(open(words, "menu.configuration", Page::Configuration));
     lines.push(open(words, "menu.settings", Page::Settings));
     lines.push(Line::Separator);
     lines.push(Line::Act(quit(overview, words), Act::Quit));
@@ -119,6 +124,7 @@ fn said(need: &Need, words: &Words, now: DateTime<Utc>) -> String {
         Need::BackupOld { as_of } => words.with("need.backup-old", &[("ago", &words.ago(*as_of, now))]),
         Need::BackupFailing => words.say("need.backup-failing").to_owned(),
         Need::Held { count } => words.count("need.held", *count),
+        Need::ConfigurationHeld { count } => words.count("need.configuration-held", *count),
         Need::DataInside { count } => words.count("need.data-inside", *count),
         Need::EngineMissing => words.say("need.engine-missing").to_owned(),
         Need::LoginUndecided => words.say("need.login-undecided").to_owned(),
@@ -139,6 +145,7 @@ fn to_do(need: &Need, words: &Words) -> Line {
         Need::Damaged { .. } | Need::RecoveryFailed => ("do.recover", Act::Open(Page::Recovery)),
         Need::BackupOld { .. } | Need::BackupFailing | Need::NoBackup => ("do.back-up", Act::BackUp),
         Need::Held { .. } => ("do.review", Act::Open(Page::Held)),
+        Need::ConfigurationHeld { .. } => ("do.review-configuration", Act::Open(Page::Configuration)),
         Need::DataInside { .. } => ("do.look", Act::Open(Page::Home)),
         Need::EngineMissing => ("do.set-up", Act::Open(Page::Setup)),
         Need::LoginUndecided => ("do.choose-login", Act::Open(Page::Setup)),
@@ -228,6 +235,8 @@ mod tests {
             engine_error: None,
             backups: None,
             held: 0,
+            configuration: None,
+            newer: None,
             damage: Vec::new(),
             promised: Promised { loss_seconds: 3600, back_seconds: 300, back_measured: None },
             scheduler: None,
@@ -251,6 +260,15 @@ mod tests {
         let found =
             of(&overview(vec![Need::Damaged { count: 1 }, Need::Held { count: 2 }]), &words, Utc::now());
         assert_eq!(labels(&found)[..4], ["1 file is damaged", "Recover…", "Review Held Changes…", "-"]);
+    }
+
+    #[test]
+    fn a_newer_claude_code_is_one_line_and_leads_to_where_it_is_tried() {
+        let words = Words::of_locale("en").unwrap();
+        let found = Overview { newer: Some("2.1.340".into()), ..overview(Vec::new()) };
+        let line = Line::Act("Try Claude Code 2.1.340…".into(), Act::Open(Page::Deployment));
+        assert_eq!(of(&found, &words, Utc::now()).iter().filter(|one| **one == line).count(), 1);
+        assert!(!of(&overview(Vec::new()), &words, Utc::now()).contains(&line));
     }
 
     #[test]
@@ -280,6 +298,7 @@ mod tests {
             Need::BackupOld { as_of: Utc::now() },
             Need::BackupFailing,
             Need::Held { count: 5 },
+            Need::ConfigurationHeld { count: 3 },
             Need::DataInside { count: 1 },
             Need::EngineMissing,
             Need::LoginUndecided,
@@ -295,7 +314,8 @@ mod tests {
                 let text = said(need, &words, Utc::now()) + &labels(&[to_do(need, &words)])[0];
                 assert!(!text.contains("need.") && !text.contains("do.") && !text.contains('{'), "{text}");
             }
-            for label in labels(&of(&overview(Vec::new()), &words, Utc::now())) {
+            let found = Overview { newer: Some("2.1.340".into()), ..overview(Vec::new()) };
+            for label in labels(&of(&found, &words, Utc::now())) {
                 assert!(!label.contains("menu.") && !label.contains("state."), "{label}");
             }
         }

@@ -5,7 +5,8 @@ use crate::{
     desktop::{Desktop, until},
     tray::Panel,
 };
-use drydock_tests::rig::{BackupCopy, Backups, Home, Rig, noise, record};
+use drydock_tests::rig::{BackupCopy, Backups, Followed, Home, Rig, noise, record};
+use serde_json::json;
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 const SETTINGS: &str = ".claude/settings.json";
@@ -42,6 +43,8 @@ async fn every_page_is_drawn_in_both_appearances_without_a_complaint() {
             ("held", "Held changes"),
             ("backups", "Backups"),
             ("activity", "Activity"),
+            ("deployment", "New images"),
+            ("configuration", "Configuration"),
             ("settings", "Settings"),
             ("setup", "Set up"),
         ] {
@@ -200,6 +203,18 @@ async fn a_held_change_arrives_when_it_is_approved_and_not_before() {
     until("the program is here", async || status_line.exists()).await;
     click(&page, "Undo the decision").await;
     until("it is gone again", async || !status_line.exists()).await;
+
+    let rules = || drydock(&["held", "always", "--json"]).json();
+    click(&page, "Approve Always for This Project").await;
+    until("the program is here again", async || status_line.exists()).await;
+    reads(&page, "Let through each time").await;
+    picture(&page, "held-always").await;
+    assert_eq!(rules()[0]["subject"], "statusline.sh");
+    click(&page, "Let Nothing More Through").await;
+    until("the rule is gone", async || rules() == json!([])).await;
+    assert!(status_line.exists(), "what a rule let through went with it");
+    click(&page, "Undo the decision").await;
+    until("it is gone once more", async || !status_line.exists()).await;
     click(&page, "Reject").await;
     reads(&page, "This computer stays as it is.").await;
     page.close().await.unwrap();
@@ -220,6 +235,125 @@ fn session_that_wants_a_program() -> (Rig, PathBuf) {
     running.done().ok();
     let file = rig.home.claude_dir().join("statusline.sh");
     (rig, file)
+}
+
+/// A repository of configuration that wants a hook here.
+fn that_wants_a_hook() -> Followed {
+    let followed = Followed::new();
+    followed.set("login.mode", "own");
+    followed.write(
+        "desired/claude/settings.json",
+        &json!({
+            "model": "opus",
+            "hooks": { "Stop": [{ "hooks": [{ "type": "command", "command": "~/.claude/hooks/guard.sh --strict" }] }] },
+        })
+        .to_string(),
+    );
+    followed.commit("Guard the end of every turn");
+    followed
+}
+
+#[tokio::test]
+async fn configuration_is_followed_approved_and_brought_back_by_clicks() {
+    let followed = that_wants_a_hook();
+    followed.follow("");
+    let desktop = Desktop::of(followed.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    go(&page, "configuration").await;
+    reads(&page, "No configuration comes from git").await;
+    picture(&page, "configuration-none").await;
+    let field = page.find(fantoccini::Locator::Id("repository")).await.unwrap();
+    field.send_keys("ext::sh -c id").await.unwrap();
+    click(&page, "Follow It").await;
+    reads(&page, "settings.value").await;
+    field.clear().await.unwrap();
+    field.send_keys(&format!("file://{}", followed.bare().display())).await.unwrap();
+    click(&page, "Follow It").await;
+
+    // From here the app follows it by itself, and tells the page.
+    reads(&page, "Guard the end of every turn").await;
+    reads(&page, "Waits for you").await;
+    until("what runs nothing is here", async || followed.setting("/model") == Some(json!("opus"))).await;
+    assert_eq!(followed.setting("/hooks"), None, "it is here before anybody approved it");
+    click(&page, "Look at It").await;
+    reads(&page, "Would run on this computer").await;
+    reads(&page, "~/.claude/hooks/guard.sh --strict when Stop").await;
+    reads(&page, "by Somebody <somebody@example.org>").await;
+    picture(&page, "configuration-waits").await;
+    assert_eq!(followed.setting("/hooks"), None, "looking at a change let it in");
+    click(&page, "Approve").await;
+    let command = "/hooks/Stop/0/hooks/0/command";
+    until("the hook is in force", async || followed.setting(command).is_some()).await;
+    reads(&page, "1 thing was changed.").await;
+    reads(&page, "This computer is as git says.").await;
+
+    let settings = fs::read_to_string(followed.file(SETTINGS)).unwrap();
+    fs::write(followed.file(SETTINGS), settings.replace("\"opus\"", "\"sonnet\"")).unwrap();
+    go(&page, "home").await;
+    go(&page, "configuration").await;
+    reads(&page, "Changed here; stays until you decide.").await;
+    picture(&page, "configuration-differs").await;
+    assert_eq!(followed.setting("/model"), Some(json!("sonnet")));
+    click(&page, "Bring Back What Git Says").await;
+    until("git's value is back", async || followed.setting("/model") == Some(json!("opus"))).await;
+    reads(&page, "This computer is as git says.").await;
+
+    let settings = fs::read_to_string(followed.file(SETTINGS)).unwrap();
+    fs::write(followed.file(SETTINGS), settings.replace("\"opus\"", "\"sonnet\"")).unwrap();
+    go(&page, "home").await;
+    go(&page, "configuration").await;
+    click(&page, "Take It into Git").await;
+    reads(&page, "It is a commit now").await;
+    reads(&page, "This computer is as git says.").await;
+    followed.git(&["pull", "--quiet", "origin", "main"]);
+
+    // What is committed here comes by itself, and the page hears of it.
+    let said = fs::read_to_string(followed.work().join("desired/claude/settings.json")).unwrap();
+    followed.write("desired/claude/settings.json", &said.replace("\"sonnet\"", "\"haiku\""));
+    followed.commit("A quicker model");
+    reads(&page, "A quicker model").await;
+    click(&page, "Go Back to the Commit Before").await;
+    until("the commit before is back", async || followed.setting("/model") == Some(json!("sonnet"))).await;
+    click(&page, "Take New Commits Again").await;
+    until("the newest is back", async || followed.setting("/model") == Some(json!("haiku"))).await;
+    click(&page, "Prove the Log").await;
+    reads(&page, "lines are proven").await;
+    picture(&page, "configuration-log").await;
+    page.close().await.unwrap();
+    followed.gitops(["audit", "--verify"]).ok();
+}
+
+#[tokio::test]
+async fn a_change_of_the_configuration_that_waits_is_in_the_menu() {
+    let followed = that_wants_a_hook();
+    followed.gitops(["reconcile"]).exits(4);
+    let desktop = Desktop::of(followed.home.path());
+    let panel = Panel::start(&desktop).await;
+    let mut command = desktop.command(desktop.app_program());
+    let mut app = desktop.start_program(command.arg("--at-login").env("LANG", "en_GB.UTF-8"));
+    let menu = panel.menu().await;
+    menu.until("Review Configuration…").await;
+    desktop.until_windows(0).await;
+    menu.click("Review Configuration…").await;
+    desktop.until_windows(1).await;
+    menu.click("Quit Drydock").await;
+    assert_eq!(app.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn a_newer_claude_code_that_was_noticed_is_offered() {
+    let backups = backed_up();
+    let noticed = json!({ "at": chrono::Utc::now(), "newest": "99.0.1" });
+    backups.home.write(".local/share/drydock/newest.json", &noticed.to_string());
+    let desktop = Desktop::of(backups.home.path());
+    let browser = Browser::start(&desktop).await;
+    let page = browser.open_app().await;
+    reads(&page, "Claude Code 99.0.1 is out").await;
+    go(&page, "deployment").await;
+    reads(&page, "Claude Code 99.0.1 is out").await;
+    picture(&page, "newer").await;
+    page.close().await.unwrap();
 }
 
 #[tokio::test]

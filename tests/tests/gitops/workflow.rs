@@ -28,6 +28,13 @@ fn a_change_in_git_comes_here_and_what_the_computer_would_run_waits() {
     assert_eq!(held.len(), 4, "{held:#?}");
 
     let id = held["claude/agents/reviewer.md"]["id"].as_str().unwrap();
+    let shown = followed.gitops(["show", id]).ok().stdout;
+    assert!(
+        shown.contains("+You review.\n") && shown.contains("by Somebody <somebody@example.org>"),
+        "{shown}"
+    );
+    assert!(!followed.file(".claude/agents").exists(), "looking at a change let it in");
+    followed.gitops(["show", "00000000"]).exits(2).tells("gitops.place");
     followed.gitops(["approve", id]).exits(4);
     assert_eq!(fs::read_to_string(followed.file(".claude/agents/reviewer.md")).unwrap(), "You review.\n");
     let said = followed.gitops(["approve", "--all"]).ok().stdout;

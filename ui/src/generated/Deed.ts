@@ -3,4 +3,4 @@
 /**
  * What is done.
  */
-export type Deed = "backup" | "plan" | "recovery" | "search" | "bring-back" | "drill" | "image" | "candidate";
+export type Deed = "backup" | "plan" | "recovery" | "search" | "bring-back" | "drill" | "image" | "candidate" | "configuration";

@@ -16,6 +16,10 @@ id: HeldId,
  */
 session: string, 
 /**
+ * The session's project.
+ */
+project: string | null, 
+/**
  * What it is about: a file, a folder of files, or a key of a document.
  */
 subject: string, 

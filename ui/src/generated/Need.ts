@@ -18,6 +18,10 @@ as_of: string, } | { "is": "backup-failing" } | { "is": "held",
 /**
  * So many.
  */
+count: number, } | { "is": "configuration-held", 
+/**
+ * So many.
+ */
 count: number, } | { "is": "data-inside", 
 /**
  * So many.

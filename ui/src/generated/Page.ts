@@ -3,4 +3,4 @@
 /**
  * A page of the main window.
  */
-export type Page = "home" | "recovery" | "held" | "backups" | "activity" | "deployment" | "settings" | "setup";
+export type Page = "home" | "recovery" | "held" | "backups" | "activity" | "deployment" | "configuration" | "settings" | "setup";

@@ -50,6 +50,12 @@ pub(crate) enum Gitops {
     },
     /// Take new commits again
     Resume,
+    /// Show all of a change that waits: here against in git
+    Show {
+        /// What `status` names
+        #[arg(value_name = "CHANGE")]
+        change: String,
+    },
     /// Let happen what waits, since this computer would act on it
     Approve {
         /// What `status` names

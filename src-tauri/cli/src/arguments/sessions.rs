@@ -76,6 +76,16 @@ pub(crate) enum Held {
     Approve {
         /// Its name
         id: String,
+        /// Also each time that a session of the same project makes exactly this change again
+        #[arg(long)]
+        always: bool,
+    },
+    /// List what is let through each time, by project
+    Always,
+    /// Let nothing more through by a rule; what it let through stays
+    Forget {
+        /// The rule's name, as `drydock held always` prints it
+        rule: String,
     },
     /// Leave this computer as it is
     Reject {

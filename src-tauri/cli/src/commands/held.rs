@@ -4,7 +4,7 @@ use crate::{Context, arguments::Held as Wanted, render};
 use chrono::Utc;
 use drydock_engine::{
     error_handling::{Code, Error, Result},
-    sync::{Held, HeldChanges, HeldId, State, acquire_sync_lock},
+    sync::{Always, Held, HeldChanges, HeldId, State, acquire_sync_lock},
 };
 use std::process::ExitCode;
 
@@ -13,15 +13,33 @@ pub(super) async fn held(context: &Context, wanted: Wanted) -> Result<ExitCode> 
     match wanted {
         Wanted::List { all } => list(context, &store, all),
         Wanted::Show { id } => show(context, &store, &id),
-        Wanted::Approve { id } => {
+        Wanted::Approve { id, always } => {
             let lock = lock(context, "approve a held change").await?;
-            let decided = store.approve(&parse(&id)?, &lock, Utc::now())?;
+            let (parsed, now) = (parse(&id)?, Utc::now());
+            let decided = match always {
+                true => store.approve_always(&parsed, &lock, now)?,
+                false => store.approve(&parsed, &lock, now)?,
+            };
             render::answer(context.format, &decided, || {
+                let how = if always { "approved, and each time from now on," } else { "approved" };
                 format!(
-                    "approved {}: {}\n  take it back: drydock held undo {id}\n",
+                    "{how} {}: {}\n  take it back: drydock held undo {id}\n",
                     decided.held.subject,
                     written(&decided.written)
                 )
+            });
+            Ok(ExitCode::SUCCESS)
+        }
+        Wanted::Always => {
+            let rules = store.always()?;
+            render::answer(context.format, &rules, || always_told(&rules));
+            Ok(ExitCode::SUCCESS)
+        }
+        Wanted::Forget { rule } => {
+            let lock = lock(context, "forget a rule").await?;
+            let gone = store.forget_always(&parse_rule(&rule)?, &lock)?;
+            render::answer(context.format, &gone, || {
+                format!("{} of {} waits for you from now on\n", gone.subject, gone.project.display())
             });
             Ok(ExitCode::SUCCESS)
         }
@@ -60,6 +78,29 @@ fn parse(id: &str) -> Result<HeldId> {
         Error::new(Code::HeldUnknown, format!("`{id}` is not the name of a held change"))
             .remedy("drydock held list")
     })
+}
+
+fn parse_rule(id: &str) -> Result<HeldId> {
+    HeldId::parse(id).ok_or_else(|| {
+        Error::new(Code::HeldUnknown, format!("`{id}` is not the name of a rule"))
+            .remedy("drydock held always")
+    })
+}
+
+fn always_told(rules: &[Always]) -> String {
+    if rules.is_empty() {
+        return "nothing is let through by itself\n".into();
+    }
+    let rows = rules.iter().map(|rule| {
+        vec![
+            rule.id.to_string(),
+            rule.subject.clone(),
+            rule.project.display().to_string(),
+            render::ago(rule.since),
+        ]
+    });
+    let table = render::table(&["RULE", "EXACTLY", "FROM SESSIONS OF", "SINCE"], rows);
+    format!("{table}\ntake one back: drydock held forget RULE\n")
 }
 
 fn list(context: &Context, store: &HeldChanges, all: bool) -> Result<ExitCode> {

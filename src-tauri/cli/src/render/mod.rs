@@ -130,6 +130,12 @@ pub(crate) fn notable(out: &OutReport) -> String {
             fork.conversation, fork.fork
         ));
     }
+    for approved in &out.approved {
+        text.push_str(&format!(
+            "drydock: {} was let through, as you want each time: drydock held always\n",
+            approved.subject
+        ));
+    }
     if !out.held.is_empty() {
         let waits = if out.held.len() == 1 { "waits" } else { "wait" };
         text.push_str(&format!(

@@ -33,6 +33,19 @@ impl Deployments {
         (newest > self.used()?).then_some(newest)
     }
 
+    /// A newer version that the user may want to try now: nothing else is tried, and it was not tried already. None where
+    /// they do not want to hear of new ones.
+    ///
+    /// # Errors
+    /// When the state database cannot be used.
+    pub fn offered(&self) -> Result<Option<ClaudeVersion>> {
+        if self.settings.deployment_new_versions() == NewVersions::Off {
+            return Ok(None);
+        }
+        let Some(newer) = self.newer() else { return Ok(None) };
+        Ok(self.may_be_tried(newer)?.then_some(newer))
+    }
+
     /// Looks at the registry once a day, and tries what is new where the user wants that.
     ///
     /// # Errors
@@ -70,7 +83,7 @@ impl Deployments {
         Ok(noticed.at > now || now - noticed.at >= DAY)
     }
 
-    /// By itself nothing is tried that was taken back, or beside what is tried already.
+    /// What was taken back is not tried again by itself, and nothing beside what is tried already.
     fn may_be_tried(&self, version: ClaudeVersion) -> Result<bool> {
         let Some(store) = Store::open_if_there(&self.locations)? else { return Ok(true) };
         let version = version.to_string();
@@ -130,6 +143,14 @@ mod tests {
         assert!(!deployments.is_due(now + DAY / 2).unwrap());
         assert!(deployments.is_due(now - TimeDelta::hours(1)).unwrap(), "the clock was set back");
         assert_eq!(deployments.newer().unwrap().to_string(), "99.0.1");
+        assert_eq!(deployments.offered().unwrap(), deployments.newer());
+        let mut settings_off = settings.clone();
+        settings_off.use_for_now("deployment.new_versions", "off").unwrap();
+        assert_eq!(
+            Deployments::of(&locations, &settings_off).offered().unwrap(),
+            None,
+            "nobody wants to hear it"
+        );
         for old in ["2.0.1", settings.claude_version()] {
             deployments.remember(&newest(old)).unwrap();
             assert_eq!(deployments.newer(), None, "{old}");

@@ -44,6 +44,7 @@ pub enum Actor {
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct AuditLine {
     /// Its number, from 1.
     pub seq: u64,
@@ -58,6 +59,7 @@ pub struct AuditLine {
     /// The commit's author.
     pub author: Option<String>,
     /// What was changed.
+    #[cfg_attr(feature = "typescript", ts(as = "String"))]
     pub place: Place,
     /// What was there: a value, or of a secret or a file its print.
     pub from: Option<String>,

@@ -29,6 +29,7 @@ pub enum Which {
 
 /// How the configuration stands, by what is remembered.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct GitopsStatus {
     /// Where the repository is.
     pub repository: String,
@@ -38,6 +39,8 @@ pub struct GitopsStatus {
     pub enabled: bool,
     /// What is in force.
     pub in_force: Option<InForce>,
+    /// The commit before it, to which a rollback goes back.
+    pub before: Option<InForce>,
     /// How many places come from git.
     pub places: usize,
     /// When it was looked at last.
@@ -53,8 +56,10 @@ pub struct GitopsStatus {
     /// Why nothing new is brought here.
     pub suspended: Option<Suspended>,
     /// What waits for the user.
+    #[cfg_attr(feature = "typescript", ts(as = "BTreeMap<String, HeldChange>"))]
     pub held: BTreeMap<Place, HeldChange>,
     /// What is not as git says, and since when.
+    #[cfg_attr(feature = "typescript", ts(as = "BTreeMap<String, DateTime<Utc>>"))]
     pub drift: BTreeMap<Place, DateTime<Utc>>,
     /// How many of these are not taken back any more, since they come back again and again.
     pub fights: usize,
@@ -74,6 +79,7 @@ impl Gitops {
             branch: self.settings.gitops_branch().to_owned(),
             enabled: self.settings.gitops_enabled(),
             places: known.inventory.len(),
+            before: known.before_in_force().cloned(),
             in_force: known.in_force,
             looked: known.looked,
             fetched: known.fetched,
@@ -127,9 +133,7 @@ impl Gitops {
         let commit = match to {
             Some(text) => text.to_owned(),
             None => {
-                let now = known.in_force.as_ref().map(|now| now.commit.clone());
-                let earlier = known.history.iter().rev().find(|one| Some(&one.commit) != now.as_ref());
-                let earlier = earlier.ok_or_else(|| {
+                let earlier = known.before_in_force().ok_or_else(|| {
                     Error::new(Code::GitopsPlace, "there is no earlier commit to go back to")
                         .remedy("drydock gitops rollback COMMIT")
                 })?;

@@ -54,6 +54,7 @@ impl fmt::Display for Commit {
 
 /// What a commit says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct About {
     /// Its author, as `Name <address>`.
     pub author: String,

@@ -455,6 +455,9 @@ impl<'a> Look<'a> {
             since: known.map_or(self.now, |known| known.since),
             from: self.actual(planned, place).map(|value| value.shown(&self.salt)),
             to: planned.desired.values.get(place).map(|value| value.shown(&self.salt)),
+            // A later commit about other things did not want it: whoever judges it has to know who did.
+            commit: known.map_or_else(|| Some(planned.commit.clone()), |known| known.commit.clone()),
+            about: known.map_or_else(|| Some(planned.about.clone()), |known| known.about.clone()),
         }
     }
 

@@ -6,6 +6,7 @@ use super::{
     mirror::{About, Commit},
     place::Place,
     reconcile::{Look, Planned},
+    root::DriftPolicy,
     sessions::InSession,
     state::{Access, DriftKind, HeldChange, HeldWhy, State, Unreachable},
 };
@@ -63,8 +64,10 @@ pub struct Changed {
 
 /// A place that is not as git says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct DriftLine {
     /// The place.
+    #[cfg_attr(feature = "typescript", ts(as = "String"))]
     pub place: Place,
     /// Who changed it.
     pub kind: DriftKind,
@@ -78,6 +81,8 @@ pub struct DriftLine {
     pub desired: Option<String>,
     /// Whether it comes back so often that it is not taken back any more.
     pub fights: bool,
+    /// What happens to it by itself.
+    pub policy: DriftPolicy,
 }
 
 /// What became of a look.
@@ -231,6 +236,7 @@ pub(super) fn drift_lines(look: &Look<'_>, planned: &Planned) -> Vec<DriftLine> 
             actual: actual.map(|value| value.shown(&look.salt)),
             desired: planned.desired.values.get(place).map(|value| value.shown(&look.salt)),
             fights: drifted.fight.is_some(),
+            policy: planned.repository.root.policy(place, look.gitops.settings.gitops_drift_policy()),
         }
     });
     lines.collect()

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 /// A commit that was brought here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct InForce {
     /// The commit.
     pub commit: Commit,
@@ -37,6 +38,7 @@ pub struct InForce {
 
 /// A commit that could not be brought here. It is not tried again, unless settings change or the user says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct FailedCommit {
     /// The commit.
     pub commit: Commit,
@@ -47,11 +49,13 @@ pub struct FailedCommit {
     /// Why not.
     pub error: Error,
     /// What it was tried with.
+    #[cfg_attr(feature = "typescript", ts(skip))]
     pub(super) settings: String,
 }
 
 /// A commit that waits for the user as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct HeldCommit {
     /// The commit.
     pub commit: Commit,
@@ -63,6 +67,7 @@ pub struct HeldCommit {
 
 /// Why a commit waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case", tag = "is", content = "words")]
 pub enum HeldWhy {
     /// It does not come after what is in force.
@@ -98,6 +103,7 @@ pub enum DriftKind {
 
 /// A change that waits for the user, since this computer would act on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct HeldChange {
     /// Its name: the same each time the same thing is wanted at the same place.
     pub id: String,
@@ -107,10 +113,17 @@ pub struct HeldChange {
     pub from: Option<String>,
     /// What git says, as it may be shown; `None` takes it away.
     pub to: Option<String>,
+    /// The commit with which it came here first.
+    #[serde(default)]
+    pub commit: Option<Commit>,
+    /// What that commit says of itself.
+    #[serde(default)]
+    pub about: Option<About>,
 }
 
 /// Nothing new is brought here until the user says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Suspended {
     /// Since when.
     pub at: DateTime<Utc>,
@@ -120,6 +133,7 @@ pub struct Suspended {
 
 /// Why a repository cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// It is away, which passes.
@@ -148,6 +162,7 @@ impl Access {
 
 /// The repository cannot be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct Unreachable {
     /// Since when.
     pub since: DateTime<Utc>,
@@ -296,6 +311,12 @@ impl State {
         self.in_force = Some(new);
         let spare = self.history.len().saturating_sub(Self::MOST);
         self.history.drain(..spare);
+    }
+
+    /// The commit that was in force before the one that is.
+    pub(super) fn before_in_force(&self) -> Option<&InForce> {
+        let now = self.in_force.as_ref().map(|now| &now.commit);
+        self.history.iter().rev().find(|one| Some(&one.commit) != now)
     }
 
     /// Notes a commit that is not tried again with these settings.

@@ -36,6 +36,7 @@ names! {
     SyncedOut = "sync.out", "What a session wrote was brought out.";
     SyncFailed = "sync.failed", "A sync did not come to its end.";
     ChangesHeld = "sync.held", "Changes of a session wait for the user.";
+    ChangeAlways = "sync.approved", "A change of a session was let through, as the user wants each time.";
     SchedulePaused = "schedule.paused", "The scheduled work rests, for so long.";
     ScheduleResumed = "schedule.resumed", "The scheduled work goes on before the end of its rest.";
     BackupTaken = "backup.taken", "A snapshot was taken.";
@@ -220,6 +221,7 @@ mod tests {
                 "sync.out",
                 "sync.failed",
                 "sync.held",
+                "sync.approved",
                 "schedule.paused",
                 "schedule.resumed",
                 "backup.taken",

@@ -147,7 +147,7 @@ impl Sessions {
         let lock =
             acquire_sync_lock(&self.locations.sync_lock, "sync out", self.settings.lock_timeout()).await?;
         let (sessions, record) = (self.clone(), record.clone());
-        let report = blocking(move || {
+        blocking(move || {
             let layout = Layout::of(&sessions.locations)?;
             let mut base = Base::open(&sessions.locations.session_dir(record.id.as_str()))?;
             let held = sessions.held();
@@ -159,13 +159,12 @@ impl Sessions {
                 vanished,
                 now: Utc::now(),
             };
-            let out = apply_out(&host, &outgoing, &mut base, &collected)?;
+            let mut out = apply_out(&host, &outgoing, &mut base, &collected)?;
+            out.let_through(&held, &lock, outgoing.now);
             note_conversations(&sessions.locations, &record, &out)?;
             Ok(out)
         })
-        .await;
-        drop(lock);
-        report
+        .await
     }
 
     fn host<'a>(&'a self, layout: &'a Layout, held: &'a HeldChanges) -> Host<'a> {

@@ -422,7 +422,13 @@ impl<'a> Run<'a> {
 
     fn hold(&mut self) -> Result<()> {
         for (subject, (reason, parts)) in std::mem::take(&mut self.holds) {
-            let finding = &Finding { session: self.outgoing.session, subject: &subject, reason, parts };
+            let finding = &Finding {
+                session: self.outgoing.session,
+                project: self.outgoing.project,
+                subject: &subject,
+                reason,
+                parts,
+            };
             if let Some(held) = self.host.held.hold(finding, self.outgoing.now)? {
                 self.report.held.push(Waiting::of(&held));
             }

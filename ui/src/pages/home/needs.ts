@@ -24,6 +24,12 @@ export function wanted(need: Need, now: Date): Wanted {
       return { text: say("need.backup-failing"), ...backUp };
     case "held":
       return { text: count("need.held", need.count), label: say("do.review"), act: () => go("held") };
+    case "configuration-held":
+      return {
+        text: count("need.configuration-held", need.count),
+        label: say("do.review-configuration"),
+        act: () => go("configuration"),
+      };
     case "data-inside":
       return {
         text: count("need.data-inside", need.count),

@@ -54,6 +54,11 @@ pub(super) async fn gitops(context: &Context, wanted: Wanted) -> Result<ExitCode
             report(context, move || gitops.rollback(commit.as_deref(), Utc::now())).await
         }
         Wanted::Resume => report(context, move || gitops.resume(Utc::now())).await,
+        Wanted::Show { change } => {
+            let judged = blocking(move || gitops.judge(&change, Utc::now())).await?;
+            render::answer(context.format, &judged, || shown::judged(&judged));
+            Ok(ExitCode::SUCCESS)
+        }
         Wanted::Approve { changes, all } => {
             let which = if all { Which::All } else { Which::These(changes) };
             report(context, move || gitops.approve(&which, Utc::now())).await

@@ -3,7 +3,7 @@
 use crate::render::{ago, counted, table};
 use drydock_engine::gitops::{
     Access, Adopted, AuditLine, Begun, Cause, Checked, DriftKind, DriftLine, GitopsStatus, HeldChange,
-    HeldWhy, InSession, Outcome, Place, Preview, Pushed, Report, Would,
+    HeldWhy, InSession, Judged, Outcome, Place, Preview, Pushed, Report, Would,
 };
 use std::collections::BTreeMap;
 
@@ -133,7 +133,17 @@ fn held(held: &BTreeMap<Place, HeldChange>) -> String {
         text.push_str(&format!("  {} {place}\n", change.id));
         text.push_str(&sides(change.from.as_deref(), change.to.as_deref()));
     }
-    text + "  let it happen: drydock gitops approve CHANGE   or   drydock gitops approve --all\n"
+    text + "  all of one: drydock gitops show CHANGE   let it happen: drydock gitops approve CHANGE   or --all\n"
+}
+
+pub(super) fn judged(judged: &Judged) -> String {
+    let HeldChange { id, since, commit, about, .. } = &judged.change;
+    let mut text = format!("{}{}\n", judged.place, if judged.program { "  (a program)" } else { "" });
+    if let (Some(commit), Some(about)) = (commit, about) {
+        text.push_str(&format!("  by commit {commit} {}, by {}\n", about.subject, about.author));
+    }
+    text.push_str(&format!("  it waits since {}\n\n- here   + in git\n{}", ago(*since), judged.diff));
+    text + &format!("\nlet it happen: drydock gitops approve {id}\n")
 }
 
 fn sides(here: Option<&str>, git: Option<&str>) -> String {

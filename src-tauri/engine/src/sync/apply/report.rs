@@ -5,10 +5,12 @@ use crate::{
     container::Refused,
     sync::{
         HeldId,
-        held::{Held, Reason},
+        held::{Held, HeldChanges, Reason},
+        lock::SyncLock,
         plan::Fork,
     },
 };
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 /// Something of the session that waits for the user.
@@ -41,6 +43,8 @@ pub struct OutReport {
     pub forks: Vec<Fork>,
     /// What waits for the user.
     pub held: Vec<Waiting>,
+    /// What would have waited, and the user lets through each time.
+    pub approved: Vec<Waiting>,
     /// What was not read out of the session.
     pub refused: Vec<Refused>,
     /// The copy of what was changed, as it was before.
@@ -59,6 +63,15 @@ impl OutReport {
             && self.merged.is_empty()
             && self.forks.is_empty()
             && self.held.is_empty()
+            && self.approved.is_empty()
+    }
+
+    /// Lets through what the user said so of.
+    pub(crate) fn let_through(&mut self, held: &HeldChanges, lock: &SyncLock, now: DateTime<Utc>) {
+        let waiting: Vec<_> = self.held.iter().map(|waiting| waiting.id.clone()).collect();
+        let approved = held.approve_by_rules(&waiting, lock, now);
+        let all = std::mem::take(&mut self.held).into_iter();
+        (self.approved, self.held) = all.partition(|waiting| approved.contains(&waiting.id));
     }
 
     /// Adds what a further round did.
@@ -68,6 +81,7 @@ impl OutReport {
         self.merged.extend(other.merged);
         self.forks.extend(other.forks);
         self.held.extend(other.held);
+        self.approved.extend(other.approved);
         self.refused.extend(other.refused);
         self.backup = self.backup.take().or(other.backup);
         self.again = other.again;

@@ -81,7 +81,8 @@ impl HeldChanges {
         self.decided(held, State::Rejected(now), Vec::new())
     }
 
-    /// Takes a decision back: what was approved is as it was before, and the change waits again.
+    /// Takes a decision back: what was approved is as it was before, and the change waits again, also where it was
+    /// approved always.
     ///
     /// # Errors
     /// [`Code::HeldStale`] when the host's file has changed since it was approved.
@@ -95,6 +96,7 @@ impl HeldChanges {
             }
             State::Rejected(_) => {}
             State::Approved(_) => {
+                self.forget_rules_of(&held)?;
                 recover_journals(&self.locations.data_dir)?;
                 let names: Vec<_> = held.parts.iter().map(|part| PathBuf::from(part.name())).collect();
                 pre_sync_backup(&self.before, &self.locations.home, &held.session, &names, now)?;

@@ -57,13 +57,15 @@ fn read(path: &Path, len: u64) -> Result<Option<String>> {
     Ok(String::from_utf8(fs::read(path).context("read", path)?).ok())
 }
 
-fn pretty(raw: &str) -> String {
+/// The text of a JSON value in lines; as it is where it is none.
+pub(crate) fn pretty(raw: &str) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_str(raw).ok();
     let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
     text.unwrap_or_else(|| raw.to_owned()) + "\n"
 }
 
-fn unified(old: &str, new: &str) -> String {
+/// One text against another, with nothing in it that a terminal would obey.
+pub(crate) fn unified(old: &str, new: &str) -> String {
     let diff = TextDiff::from_lines(old, new);
     let text = diff.unified_diff().context_radius(3).to_string();
     visible_lines(&text)

@@ -3,12 +3,15 @@
 //! Each waits outside the host home, with the session's content and the host's as it was then, until
 //! the user approves or rejects it. What was decided can be undone for thirty days.
 
+mod always;
 mod decide;
 mod diff;
 mod store;
 
+pub use always::Always;
 pub use decide::Decided;
 pub use diff::diff;
+pub(crate) use diff::{pretty, unified};
 pub use store::HeldChanges;
 pub(crate) use store::{Finding, FoundPart, copy};
 
@@ -17,7 +20,7 @@ use chrono::{DateTime, Utc};
 use drydock_inside::{Digest, Mark};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// The name of a held change: short, and the same each time the same thing is changed again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,6 +109,9 @@ pub struct Held {
     pub id: HeldId,
     /// The session that made it.
     pub session: String,
+    /// The session's project.
+    #[serde(default)]
+    pub project: Option<PathBuf>,
     /// What it is about: a file, a folder of files, or a key of a document.
     pub subject: String,
     /// Why it waits.

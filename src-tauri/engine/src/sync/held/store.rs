@@ -29,6 +29,7 @@ pub struct HeldChanges {
 /// A change to hold, as sync found it.
 pub(crate) struct Finding<'a> {
     pub(crate) session: &'a str,
+    pub(crate) project: &'a Path,
     pub(crate) subject: &'a str,
     pub(crate) reason: Reason,
     pub(crate) parts: Vec<FoundPart<'a>>,
@@ -169,6 +170,7 @@ impl HeldChanges {
         let held = Held {
             id,
             session: finding.session.to_owned(),
+            project: Some(finding.project.to_path_buf()),
             subject: finding.subject.to_owned(),
             reason: finding.reason,
             seen: now,
@@ -224,6 +226,11 @@ impl HeldChanges {
     /// Where a part's content is: the host's as it was.
     pub(super) fn host_content(&self, held: &Held, part: usize) -> PathBuf {
         self.dir(&held.id).join(format!("{part}.host"))
+    }
+
+    /// Where it stands what is let through each time; beside the changes, whose names it does not look like.
+    pub(super) fn always_file(&self) -> PathBuf {
+        self.folder.join("always.json")
     }
 
     fn dir(&self, id: &HeldId) -> PathBuf {

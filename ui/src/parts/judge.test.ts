@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 
-import type { Held } from "../../generated/Held";
-import type { Part } from "../../generated/Part";
-import { runs, signOf } from "./judge";
+import type { Held } from "../generated/Held";
+import type { Part } from "../generated/Part";
+import { programs, runs, signOf, visible } from "./judge";
 
 const held = (...parts: Part[]): Held => ({
   id: "0a1b2c3d",
   session: "shop-k3f9a",
+  project: "/home/ann/shop",
   subject: "settings.json",
   reason: "acts",
   seen: "2026-03-01T12:00:00Z",
@@ -50,4 +51,16 @@ test("a file that can be run is a program", () => {
 
 test("lines of a diff are told apart", () => {
   expect(["@@ -1 +1 @@", "+a", "-b", " c", ""].map(signOf)).toEqual(["place", "added", "removed", "same", "same"]);
+});
+
+test("a server's program is its command with its arguments, and one that is here already is not new", () => {
+  const server = (command: string): string => JSON.stringify({ command, args: ["-y", "fs"], env: { KEY: "${secret:mcp/key}" } });
+  expect(programs("/mcpServers/fs", null, server("npx"))).toEqual([{ what: "npx -y fs", event: null }]);
+  expect(programs("/mcpServers/fs", server("npx"), server("npx"))).toEqual([]);
+  expect(programs("/session/terminal", null, '"foot -T Claude {}"')).toEqual([{ what: "foot -T Claude {}", event: null }]);
+  expect(programs("/hooks/Stop", null, '[{"hooks":[{"command":"./a"}]}]')).toEqual([{ what: "./a", event: "Stop" }]);
+});
+
+test("nothing hides in a text", () => {
+  expect(visible("a\u202eb\u0007\u200bc – ü")).toBe("a\\u{202e}b\\u{7}\\u{200b}c – ü");
 });

@@ -1,5 +1,5 @@
 // What a person needs to judge a held change: which program would run here, and when.
-import type { Held } from "../../generated/Held";
+import type { Held } from "../generated/Held";
 
 export interface Runs {
   /** The command or the program, as it would be run. */
@@ -8,8 +8,8 @@ export interface Runs {
   event: string | null;
 }
 
-/** Keys whose text is a command line of the host. */
-const COMMANDS = ["command", "apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "otelHeadersHelper"];
+/** Keys whose text is a command line of the host: Claude Code's, and the terminal of Drydock's own settings. */
+const COMMANDS = ["command", "apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "otelHeadersHelper", "terminal"];
 
 /** Every program that the session's side names, and the host's does not have already. */
 export function runs(held: Held): Runs[] {
@@ -19,14 +19,25 @@ export function runs(held: Held): Runs[] {
       if ((part.mode & 0o100) !== 0) found.push({ what: part.name, event: null });
       continue;
     }
-    const path = part.change.pointer.split("/").slice(1);
-    const before = commands(parsed(part.change.host), path, null);
-    for (const one of commands(parsed(part.change.session), path, null)) {
-      if (!before.some((old) => old.what === one.what && old.event === one.event)) found.push(one);
-    }
+    found.push(...programs(part.change.pointer, part.change.host, part.change.session));
   }
   return found;
 }
+
+/** Every program that the new JSON text of a key names, and the old one does not. */
+export function programs(pointer: string, before: string | null, after: string | null): Runs[] {
+  const path = pointer.split("/").slice(1);
+  const old = commands(parsed(before), path, null);
+  const isNew = (one: Runs): boolean => !old.some((known) => known.what === one.what && known.event === one.event);
+  return commands(parsed(after), path, null).filter(isNew);
+}
+
+/** A text in which nothing hides: signs without a shape, and those that turn the direction of others, as escapes. */
+export const visible = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu,
+    (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 
 function parsed(text: string | null): unknown {
   if (text === null) return null;
