@@ -26,6 +26,9 @@ fn a_change_in_git_comes_here_and_what_the_computer_would_run_waits() {
     assert!(!followed.file(".claude/agents").exists() && followed.setting("/env").is_none());
     let held = report["held"].as_object().unwrap();
     assert_eq!(held.len(), 4, "{held:#?}");
+    let told = followed.gitops(["reconcile"]).exits(4).stdout;
+    assert!(told.contains("waits for you") && told.contains("drydock gitops approve CHANGE"), "{told}");
+    assert!(held.values().all(|one| told.contains(one["id"].as_str().unwrap())), "{told}");
 
     let id = held["claude/agents/reviewer.md"]["id"].as_str().unwrap();
     let shown = followed.gitops(["show", id]).ok().stdout;
