@@ -55,7 +55,23 @@ impl Browser {
 pub(crate) async fn click(page: &Client, words: &str) {
     let path = format!("//button[normalize-space()={words:?} and not(@disabled)]");
     let button = page.wait().for_element(Locator::XPath(&path)).await;
-    button.unwrap_or_else(|cause| panic!("no button {words}: {cause}")).click().await.unwrap();
+    let button = button.unwrap_or_else(|cause| panic!("no button {words}: {cause}"));
+    // As a person does: not while the page is moving under the pointer.
+    until(&format!("{words} stands still"), async || {
+        let still = "const [path, done] = arguments;
+            const at = () => {
+                const found = document.evaluate(path, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE, null);
+                const box = found.singleNodeValue?.getBoundingClientRect();
+                return box && `${box.x} ${box.y}`;
+            };
+            const [before, frames] = [at(), 12];
+            const look = (left) => at() !== before ? done(false) : left === 0 ? done(true) :
+                requestAnimationFrame(() => look(left - 1));
+            look(frames);";
+        page.execute_async(still, vec![json!(path)]).await.unwrap() == json!(true)
+    })
+    .await;
+    button.click().await.unwrap();
 }
 
 /// Waits until the page says this.
@@ -64,6 +80,16 @@ pub(crate) async fn reads(page: &Client, words: &str) {
         let text =
             page.execute("return document.querySelector('main')?.innerText ?? ''", vec![]).await.unwrap();
         text.as_str().is_some_and(|text| text.contains(words))
+    })
+    .await;
+}
+
+/// Waits until the page does not say this any more: what is below it has moved by then.
+pub(crate) async fn reads_no_more(page: &Client, words: &str) {
+    until(&format!("no {words}"), async || {
+        let text =
+            page.execute("return document.querySelector('main')?.innerText ?? ''", vec![]).await.unwrap();
+        text.as_str().is_some_and(|text| !text.contains(words))
     })
     .await;
 }

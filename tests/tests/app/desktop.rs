@@ -11,7 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use x11rb::{
     connection::Connection as _,
-    protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, MapState, Window},
+    protocol::xproto::{
+        AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, ImageFormat, MapState, Window,
+    },
     rust_connection::RustConnection,
 };
 
@@ -23,7 +25,7 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
     let deadline = Instant::now() + PATIENCE;
     while !condition().await {
         assert!(Instant::now() < deadline, "never happened: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -161,6 +163,29 @@ impl Desktop {
 
     pub(crate) async fn until_windows(&self, count: usize) {
         until(&format!("{count} windows are on the screen"), async || self.windows().len() == count).await;
+    }
+
+    /// Waits until the app's windows show something, and not one colour alone.
+    #[allow(dead_code, reason = "the bench of the app waits for it")]
+    pub(crate) async fn until_painted(&self) {
+        until("the window is painted", async || {
+            self.windows().into_iter().all(|window| self.is_painted(window))
+        })
+        .await;
+    }
+
+    fn is_painted(&self, window: Window) -> bool {
+        let painted = || -> Option<bool> {
+            let place = self.x.get_geometry(window).ok()?.reply().ok()?;
+            let (width, height) = (place.width.min(900), place.height.min(600));
+            let image = self.x.get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, !0).ok()?;
+            let image = image.reply().ok()?;
+            let mut pixels = image.data.chunks_exact(4);
+            let first = pixels.next()?;
+            // A line of words at least.
+            Some(pixels.filter(|pixel| *pixel != first).count() > 500)
+        };
+        painted().unwrap_or(false)
     }
 
     /// Asks every window to close, as its close button does.

@@ -1,7 +1,7 @@
 //! What a person does in the windows, to a home that is really damaged, really backed up, really used.
 
 use crate::{
-    browser::{Appearance, Browser, click, go, picture, reads},
+    browser::{Appearance, Browser, click, go, picture, reads, reads_no_more},
     desktop::{Desktop, until},
     tray::Panel,
 };
@@ -317,6 +317,7 @@ async fn configuration_is_followed_approved_and_brought_back_by_clicks() {
     until("the commit before is back", async || followed.setting("/model") == Some(json!("sonnet"))).await;
     click(&page, "Take New Commits Again").await;
     until("the newest is back", async || followed.setting("/model") == Some(json!("haiku"))).await;
+    reads_no_more(&page, "Take New Commits Again").await;
     click(&page, "Prove the Log").await;
     reads(&page, "lines are proven").await;
     picture(&page, "configuration-log").await;

@@ -5,16 +5,12 @@ use super::{super::lock::SyncLock, Held, HeldId, Part, Reason, decide::Decided, 
 use crate::{
     error_handling::{Code, Error, IoContext, Result},
     observability::{Event, EventName, log_event},
-    paths::{create_private_dir, write_private},
+    paths::write_record,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::{
-    collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, io, path::PathBuf};
 
 /// A change that is let through each time that a session of the project makes it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,11 +186,7 @@ impl HeldChanges {
     }
 
     fn write_always(&self, rules: &[Always]) -> Result<()> {
-        let text = serde_json::to_vec_pretty(rules)
-            .map_err(|cause| Error::new(Code::Internal, "a record cannot be written").why(cause))?;
-        let file = self.always_file();
-        create_private_dir(file.parent().unwrap_or(Path::new("/")))?;
-        write_private(&file, &text)
+        write_record(&self.always_file(), &rules)
     }
 }
 
@@ -205,7 +197,7 @@ mod tests {
         *,
     };
     use crate::{backup::BeforeSync, claude_home::KeyChange, paths::Locations};
-    use std::time::Duration;
+    use std::{path::Path, time::Duration};
     use tempfile::TempDir;
 
     const SHOP: &str = "/home/ann/shop";
