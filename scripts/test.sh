@@ -58,12 +58,21 @@ ensure_engine() {
   choose_image_base
 }
 
+# What a window loads is small, so that it opens at once.
+page_is_small() {
+  local most=$((150 * 1024)) size
+  size=$(cat ui/dist/assets/*.js ui/dist/assets/*.css | gzip --best | wc --bytes)
+  say "the page is $((size / 1024)) KB, compressed"
+  ((size < most)) || fail "the page may have $((most / 1024)) KB"
+}
+
 document() { RUSTDOCFLAGS="--deny warnings" cargo doc --package drydock-engine --no-deps; }
 
 # Always the whole workspace: a part alone would resolve other features and build its dependencies again.
+# All of them, also when one fails: it says the more.
 test_from_outside() {
   DRYDOCK_BIN=$CARGO_TARGET_DIR/debug/drydock DRYDOCK_APP_BIN=$CARGO_TARGET_DIR/debug/drydock-app \
-    cargo test --workspace --test '*' -- --test-threads=2
+    cargo test --workspace --no-fail-fast --test '*' -- --test-threads=2
 }
 
 measure_launch() {
@@ -78,6 +87,7 @@ step "the page's types" npm --prefix ui run check
 step "the page's tests" npm --prefix ui test
 step "every page in a browser, with the app's answers replayed" npm --prefix ui run replay
 step "the page builds" npm --prefix ui run build
+step "the page is small" page_is_small
 step "licences, bans and sources of dependencies" cargo deny check --hide-inclusion-graph licenses bans sources
 step "known vulnerabilities of dependencies" check_advisories
 step "Rust has no warnings" cargo clippy --workspace --all-targets -- --deny warnings
