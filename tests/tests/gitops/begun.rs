@@ -183,4 +183,12 @@ fn another_computer_has_the_same_but_for_what_is_its_own() {
     other.gitops(["approve", "--all"]);
     let state = fs::read_to_string(other.home.claude_json()).unwrap();
     assert!(state.contains(SECRET), "{state}");
+    // There, and nowhere else: not in what Drydock keeps and says, nor in git's own files.
+    for told in [&["status"][..], &["drift"], &["diff"], &["audit"]] {
+        let done = other.gitops(told);
+        assert!(!done.stdout.contains(SECRET) && !done.stderr.contains(SECRET), "{told:?}: {done:?}");
+    }
+    let kept = Command::new("grep").args(["-rl", SECRET]).arg(other.home.path()).output().unwrap();
+    let kept = String::from_utf8(kept.stdout).unwrap();
+    assert_eq!(kept.lines().collect::<Vec<_>>(), [other.home.claude_json().to_str().unwrap()]);
 }
