@@ -13,8 +13,12 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
+
+/// The path is looked at so often, for those who move the file away: to look costs a part of what a line does. That
+/// Drydock put it aside is seen at once.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +52,12 @@ pub(super) struct LineLog {
 #[derive(Debug)]
 struct Open {
     file: File,
+    /// Its length is how often the file was put aside.
     lock: File,
-    inode: u64,
+    /// How often it had been when it was opened.
+    put_aside: u64,
+    /// When its path was looked at.
+    looked: Instant,
 }
 
 impl LineLog {
@@ -88,43 +96,46 @@ impl LineLog {
     }
 
     fn append_once(&self, open: &mut Option<Open>, line: &[u8]) -> io::Result<()> {
-        let Open { lock, .. } = match open {
+        let open = match open {
             Some(open) => open,
             None => open.insert(self.opened()?),
         };
-        lock.lock()?;
+        open.lock.lock()?;
         let done = self.append_locked(open, line);
-        if let Some(Open { lock, .. }) = open {
-            lock.unlock()?;
-        }
+        open.lock.unlock()?;
         done
     }
 
-    fn append_locked(&self, open: &mut Option<Open>, line: &[u8]) -> io::Result<()> {
-        // Another process may have put it aside.
-        let there = fs::metadata(&self.path).ok();
-        let is_same = |known: &Open| there.as_ref().is_some_and(|data| data.ino() == known.inode);
-        if let Some(known) = open
-            && !is_same(known)
-        {
-            known.file = append_to(&self.path)?;
-            known.inode = known.file.metadata()?.ino();
+    fn append_locked(&self, open: &mut Open, line: &[u8]) -> io::Result<()> {
+        let put_aside = open.lock.metadata()?.len();
+        let mut before = open.file.metadata()?;
+        if put_aside != open.put_aside || before.nlink() == 0 || self.was_moved(open, before.ino()) {
+            open.file = append_to(&self.path)?;
+            open.put_aside = put_aside;
+            before = open.file.metadata()?;
         }
-        let length = there.map_or(0, |data| data.len());
-        let mut before = length;
+        let mut length = before.len();
         if length > 0 && length + line.len() as u64 > self.limits.bytes {
             self.put_aside()?;
-            before = 0;
-            if let Some(known) = open {
-                known.file = append_to(&self.path)?;
-                known.inode = known.file.metadata()?.ino();
-            }
+            // What others know by: one byte each time.
+            open.put_aside = put_aside + 1;
+            open.lock.set_len(open.put_aside)?;
+            open.file = append_to(&self.path)?;
+            length = 0;
         }
-        let Some(Open { file, .. }) = open else { return Err(io::ErrorKind::NotFound.into()) };
-        file.write_all(line).inspect_err(|_| {
+        open.file.write_all(line).inspect_err(|_| {
             // Half a line is worse than none.
-            let _ = file.set_len(before);
+            let _ = open.file.set_len(length);
         })
+    }
+
+    /// Whether somebody has put something else in the file's place, such as nothing.
+    fn was_moved(&self, open: &mut Open, inode: u64) -> bool {
+        if open.looked.elapsed() < LOOK {
+            return false;
+        }
+        open.looked = Instant::now();
+        fs::metadata(&self.path).map_or(true, |there| there.ino() != inode)
     }
 
     fn opened(&self) -> io::Result<Open> {
@@ -136,9 +147,8 @@ impl LineLog {
         }
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.lock)?;
-        let file = append_to(&self.path)?;
-        let inode = file.metadata()?.ino();
-        Ok(Open { file, lock, inode })
+        let put_aside = lock.metadata()?.len();
+        Ok(Open { file: append_to(&self.path)?, lock, put_aside, looked: Instant::now() })
     }
 
     /// The file becomes the first of the old ones; the oldest goes.
@@ -256,6 +266,23 @@ mod tests {
             .collect();
         assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]) && numbers.last() == Some(&399));
         assert!(files.iter().all(|file| fs::metadata(file).unwrap().len() <= 1000));
+    }
+
+    #[test]
+    fn one_that_was_removed_or_moved_away_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, path) = (log(folder.path(), 1000), folder.path().join(".log.jsonl"));
+        log.append("1");
+        fs::remove_file(&path).unwrap();
+        log.append("2");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "2\n");
+        fs::rename(&path, folder.path().join("mine")).unwrap();
+        if let Some(open) = &mut *log.open.lock().unwrap() {
+            open.looked = Instant::now().checked_sub(LOOK).unwrap();
+        }
+        log.append("3");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
+        assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), "2\n");
     }
 
     #[test]
