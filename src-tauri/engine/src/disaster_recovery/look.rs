@@ -10,13 +10,19 @@ use chrono::{DateTime, Utc};
 use std::path::Path;
 
 impl Recovery {
-    /// Looks at all of it. Blocking.
+    /// Looks at all of it, and leaves everything as it is. Blocking.
     #[must_use]
     pub fn look(&self, now: DateTime<Utc>) -> Validation {
         let earlier = self.earlier(now);
         // Without a backup there is less to compare with, and all else is looked at.
         let earlier = earlier.inspect_err(|error| tracing::warn!(%error, "no backup to compare with")).ok();
-        let validation = validate_claude_config(&self.locations, earlier.flatten().as_ref());
+        validate_claude_config(&self.locations, earlier.flatten().as_ref())
+    }
+
+    /// Looks at all of it, and has what was found on record. Blocking.
+    #[must_use]
+    pub(crate) fn look_on_record(&self, now: DateTime<Utc>) -> Validation {
+        let validation = self.look(now);
         log_event(&looked(&self.locations, &validation.findings));
         validation
     }
@@ -24,7 +30,7 @@ impl Recovery {
     /// Looks again where more was recovered than documents, so that what is on record stays true.
     pub(super) fn look_again_after<'a>(&self, mut recovered: impl Iterator<Item = &'a Path>) {
         if recovered.any(|file| !is_document(&self.locations, file)) {
-            let _: Validation = self.look(Utc::now());
+            let _: Validation = self.look_on_record(Utc::now());
         }
     }
 }

@@ -142,7 +142,7 @@ impl Guard {
         if let Err(error) = recovery.forget_old(now) {
             tracing::warn!(%error, "old recoveries are still kept");
         }
-        let mut findings = recovery.look(now).findings;
+        let mut findings = recovery.look_on_record(now).findings;
         findings.retain(|finding| is_of_data(&self.locations, finding));
         let before = std::mem::replace(&mut *self.of_all(), findings.clone());
         (!findings.is_empty() && findings != before).then_some(GuardReport::Damaged { at: now, findings })
