@@ -1,7 +1,7 @@
 //! A session from end to end: the project changes, and the conversation goes on on either side.
 
-use drydock_tests::rig::{CLAUDE_VERSION, LivedIn, Rig, conversation_id, log, session_image};
-use std::{os::unix::fs::MetadataExt, path::Path};
+use drydock_tests::rig::{CLAUDE_VERSION, Home, LivedIn, Project, Rig, conversation_id, log, session_image};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 #[test]
 fn a_conversation_born_inside_goes_on_on_the_host() {
@@ -66,6 +66,30 @@ fn a_conversation_of_the_host_goes_on_inside() {
     rig.claude(project.path()).args(["--resume", &id, "-p", "say it again"]).done().ok();
     let turn = rig.api.wait_for_turn("say it again");
     assert!(turn.says("the word is heron") && turn.says("which word was it?"), "{:?}", turn.said);
+    rig.assert_nothing_left();
+}
+
+#[test]
+fn who_has_only_ever_used_sessions_is_not_told_that_something_is_missing() {
+    let rig = Rig::with(Home::bare());
+    let project = Project::make(&rig.home.path().join("proj"));
+    let id = conversation_id();
+
+    rig.run(project.path()).claude(["-p", "hello", "--session-id", &id]).done().ok();
+    assert!(rig.home.conversation(&id).says("You said: hello"));
+    let looked = rig.drydock().arg("validate").done().ok();
+    assert!(!looked.stdout.contains("missing"), "{}", looked.stdout);
+
+    rig.run(project.path()).claude(["--resume", &id, "-p", "and again"]).done().ok();
+    rig.drydock().arg("validate").done().ok();
+
+    // Once Claude Code itself was used here, its state is missed.
+    rig.claude(project.path()).args(["-p", "on the host"]).done().ok();
+    assert!(rig.home.claude_json().exists());
+    rig.run(project.path()).claude(["-p", "hello"]).done().ok();
+    fs::remove_file(rig.home.claude_json()).unwrap();
+    let looked = rig.drydock().arg("validate").done();
+    assert!(looked.stdout.contains("it is missing"), "{}", looked.stdout);
     rig.assert_nothing_left();
 }
 

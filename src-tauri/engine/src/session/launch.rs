@@ -18,7 +18,7 @@ use crate::{
     progress::ProgressSink,
     settings::PathMode,
     sync::{Base, Excluded, HomeVolume, InwardPlan, Localhost, News, PathMap, Purpose, acquire_sync_lock},
-    validation::refuse_damaged_config,
+    validation::{note_first_use, refuse_damaged_config},
 };
 use bollard::{
     models::VolumeCreateRequest,
@@ -105,6 +105,7 @@ impl Sessions {
         let project = blocking(move || {
             let project = Project::find(&folder, &locations)?;
             refuse_damaged_config(&locations)?;
+            note_first_use(&locations)?;
             Ok(project)
         })
         .await?;

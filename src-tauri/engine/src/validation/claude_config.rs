@@ -6,6 +6,7 @@ use super::{
     compare::Comparison,
     content::{Form, PAUSE_OF_RECORDS, Writer, look},
     document::SIGN_IN,
+    first_use::{had_state, has_history},
     listing::Listing,
     records::{OpenEnd, Records},
     remedy::{copy_command, newest_backup, quoted},
@@ -20,7 +21,7 @@ use serde_json::{Map, Value};
 use std::{
     env, fs, io,
     num::NonZero,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -35,9 +36,8 @@ const MISSING: &str = "it is missing, and Claude Code would start as if new";
 #[must_use]
 pub fn validate_documents(locations: &Locations) -> Vec<Finding> {
     let mut findings = document(&locations.claude_json, ".claude.json").unwrap_or_else(|| {
-        let left_behind =
-            newest_backup(&locations.claude_dir).is_some() || has_history(&locations.claude_dir);
-        Vec::from_iter(left_behind.then(|| missing_state(locations)))
+        let had_state = had_state(locations, || has_history(&locations.claude_dir));
+        Vec::from_iter(had_state.then(|| missing_state(locations)))
     });
     let settings = locations.claude_dir.join("settings.json");
     findings.extend(document(&settings, "settings.json").into_iter().flatten());
@@ -217,18 +217,8 @@ fn missing_state(locations: &Locations) -> Finding {
 fn state_is_missing(locations: &Locations, listing: &Listing, earlier: Option<&Earlier>) -> Option<Finding> {
     let state = &locations.claude_json;
     let was_there = earlier.is_some_and(|earlier| earlier.files.contains_key(state));
-    let expected = || was_there || listing.has_history() || newest_backup(&locations.claude_dir).is_some();
+    let expected = || was_there || had_state(locations, || listing.has_history());
     (!listing.has(state) && expected()).then(|| missing_state(locations))
-}
-
-/// Whether there is any conversation, without a look at all of them.
-fn has_history(claude_dir: &Path) -> bool {
-    let has_some = |file: PathBuf| fs::metadata(file).is_ok_and(|data| data.is_file() && data.len() > 0);
-    let projects = fs::read_dir(claude_dir.join("projects")).into_iter().flatten().flatten();
-    has_some(claude_dir.join("history.jsonl"))
-        || projects.flat_map(|project| fs::read_dir(project.path()).into_iter().flatten().flatten()).any(
-            |entry| entry.path().extension().is_some_and(|kind| kind == "jsonl") && has_some(entry.path()),
-        )
 }
 
 /// Says so when Claude Code has no way to log in. A Keychain is not asked: `.claude.json` names the account then.

@@ -8,6 +8,7 @@ mod docker_environment;
 mod doctor;
 mod document;
 mod finding;
+mod first_use;
 mod fix;
 mod keys;
 mod listing;
@@ -24,4 +25,5 @@ pub use doctor::{Check, Standing, examine};
 pub use finding::{
     Damage, Earlier, EarlierFile, Finding, Fix, FixOutcome, Fixed, Place, Severity, Validation,
 };
+pub(crate) use first_use::note_first_use;
 pub use fix::fix;
