@@ -23,6 +23,7 @@ use std::{
 
 use desk::Desk;
 use drydock_engine::{error_handling::error_trap_handler, observability::Observability, paths::Locations};
+use links::Wanted;
 use tauri::{App, RunEvent};
 use tracing_subscriber::{
     EnvFilter, Layer as _, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     let app = tauri::Builder::default()
         // First, so that a second start hands over before anything else of it has begun.
         .plugin(tauri_plugin_single_instance::init(|app, arguments, _folder| {
-            windows::open_or_log(app, links::page_in(arguments).unwrap_or(Page::Home));
+            links::wanted_in(arguments).unwrap_or(Wanted::Page(Page::Home)).show_or_log(app);
         }))
         .plugin(tauri_plugin_autostart::Builder::new().arg(AT_LOGIN).app_name("Drydock").build())
         .plugin(tauri_plugin_dialog::init())
@@ -153,12 +154,24 @@ fn set_up(app: &mut App) -> tauri::Result<()> {
     let by_the_user = !std::env::args().any(|argument| argument == AT_LOGIN);
     let opens = by_the_user || tray.is_none();
     background::start(app.handle(), tray);
-    let asked_for = links::page_in(std::env::args());
-    match asked_for {
-        Some(page) => windows::open(app.handle(), page),
+    #[cfg(target_os = "macos")]
+    make_popover(app.handle())?;
+    match links::wanted_in(std::env::args()) {
+        Some(wanted) => wanted.show(app.handle()),
         None if opens => windows::open(app.handle(), background::first_page()),
         None => Ok(()),
     }
+}
+
+/// Once the icon is there: a click that comes sooner makes it itself.
+#[cfg(target_os = "macos")]
+fn make_popover(app: &tauri::AppHandle) -> tauri::Result<()> {
+    let inner = app.clone();
+    app.run_on_main_thread(move || {
+        if let Err(error) = popover::prepare(&inner) {
+            tracing::warn!(%error, "the popover is made at the first click");
+        }
+    })
 }
 
 /// Closing the last window leaves Drydock in the tray, where there is one to open it from again.
@@ -166,9 +179,9 @@ fn on_event(app: &tauri::AppHandle, event: RunEvent) {
     // Source: Tauri's documentation of `RunEvent::Opened`; macOS sends links to the app that runs.
     #[cfg(target_os = "macos")]
     if let RunEvent::Opened { urls } = &event
-        && let Some(page) = links::page_in(urls)
+        && let Some(wanted) = links::wanted_in(urls)
     {
-        windows::open_or_log(app, page);
+        wanted.show_or_log(app);
     }
     #[cfg(not(target_os = "macos"))]
     let _ = app;

@@ -1,7 +1,7 @@
 //! What the app costs: from its start to its tray icon, from a click to a painted window, and doing nothing.
 //!
-//! `cargo bench -p drydock-tests --bench app`, with an optimized app in `DRYDOCK_APP_BIN`. The popover opens by a click
-//! on the icon, which Linux has not; its window is measured in its place, opened again by the menu.
+//! `cargo bench -p drydock-tests --bench app`, with an optimized app in `DRYDOCK_APP_BIN`. On a Mac the popover opens by a
+//! click on the icon, which Linux has not: there the link to it is handed to the app, as a second start does.
 #![cfg_attr(
     target_os = "linux",
     allow(
@@ -35,7 +35,10 @@ async fn main() {
 
 #[cfg(target_os = "linux")]
 mod measured {
-    use crate::{desktop::Desktop, tray::Panel};
+    use crate::{
+        desktop::Desktop,
+        tray::{Menu, Panel},
+    };
     use std::{
         fs,
         path::PathBuf,
@@ -44,6 +47,7 @@ mod measured {
 
     const STARTS: usize = 7;
     const OPENINGS: usize = 9;
+    const WARM: Option<Duration> = Some(Duration::from_millis(150));
     /// After its start the app looks at everything once.
     const SETTLED: Duration = Duration::from_secs(30);
     const IDLE: Duration = Duration::from_secs(5 * 60);
@@ -58,7 +62,7 @@ mod measured {
             panel.menu().await;
             starts.push(begun.elapsed());
         }
-        tell("from the start to the icon in the tray", starts, Duration::from_secs(1));
+        tell("from the start to the icon in the tray", starts, Some(Duration::from_secs(1)));
 
         let desktop = Desktop::start();
         let panel = Panel::start(&desktop).await;
@@ -66,17 +70,13 @@ mod measured {
         let menu = panel.menu().await;
         menu.until("Open Dashboard").await;
         desktop.until_windows(1).await;
-        let mut openings = Vec::new();
-        for _ in 0..OPENINGS {
-            desktop.close_window();
-            desktop.until_windows(0).await;
-            let begun = Instant::now();
-            menu.click("Open Dashboard").await;
-            desktop.until_windows(1).await;
-            desktop.until_painted().await;
-            openings.push(begun.elapsed());
-        }
-        tell("from the click to the painted window, when warm", openings, Duration::from_millis(150));
+        tell("from the click to the painted window, made anew", windows(&desktop, &menu).await, None);
+        desktop.close_window();
+        desktop.until_windows(0).await;
+        tell("from the ask to the painted popover, when warm", popovers(&desktop, &panel).await, WARM);
+        menu.click("Open Dashboard").await;
+        desktop.until_windows(1).await;
+        desktop.until_painted().await;
         println!("  with its window open {:.0} MB", memory(&desktop));
 
         desktop.close_window();
@@ -88,19 +88,53 @@ mod measured {
         let share = used / begun.elapsed().as_secs_f64() * 100.0;
         let goal = if share < 0.5 { "met" } else { "NOT met" };
         println!("doing nothing for five minutes: {share:.3} % of a core (goal 0.5 %: {goal})");
-        println!("  without a window {:.0} MB", memory(&desktop));
+        println!("  without a window, the popover put away {:.0} MB", memory(&desktop));
     }
 
-    fn tell(what: &str, mut times: Vec<Duration>, goal: Duration) {
+    /// A window is made for each opening, and gone with its closing.
+    async fn windows(desktop: &Desktop, menu: &Menu) -> Vec<Duration> {
+        let mut openings = Vec::new();
+        for _ in 0..OPENINGS {
+            desktop.close_window();
+            desktop.until_windows(0).await;
+            let begun = Instant::now();
+            menu.click("Open Dashboard").await;
+            desktop.until_windows(1).await;
+            desktop.until_painted().await;
+            openings.push(begun.elapsed());
+        }
+        openings
+    }
+
+    /// The popover stays made: the first opening is another matter.
+    async fn popovers(desktop: &Desktop, panel: &Panel) -> Vec<Duration> {
+        let mut openings = Vec::new();
+        for _ in 0..=OPENINGS {
+            let begun = Instant::now();
+            panel.follow("drydock://popover").await;
+            desktop.until_windows(1).await;
+            desktop.until_painted().await;
+            openings.push(begun.elapsed());
+            panel.follow("drydock://popover").await;
+            desktop.until_windows(0).await;
+        }
+        let first = openings.remove(0);
+        println!("the popover, made for the first ask: {} ms", first.as_millis());
+        openings
+    }
+
+    fn tell(what: &str, mut times: Vec<Duration>, goal: Option<Duration>) {
         times.sort();
         let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
-        let is_met = if median < goal { "met" } else { "NOT met" };
+        let goal = goal.map_or_else(String::new, |goal| {
+            let is_met = if median < goal { "met" } else { "NOT met" };
+            format!(" (goal {} ms: {is_met})", goal.as_millis())
+        });
         println!(
-            "{what}: median {} ms, longest {} ms of {} (goal {} ms: {is_met})",
+            "{what}: median {} ms, longest {} ms of {}{goal}",
             median.as_millis(),
             most.as_millis(),
-            times.len(),
-            goal.as_millis()
+            times.len()
         );
     }
 

@@ -20,10 +20,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tauri::{
-    AppHandle, Manager as _, Wry,
+    AppHandle, Manager as _, Rect, Wry,
     menu::{IsMenuItem, Menu, MenuId, MenuItemBuilder, PredefinedMenuItem, SubmenuBuilder},
     tray::{MouseButton, MouseButtonState, TrayIcon, TrayIconBuilder, TrayIconEvent},
 };
+
+const ID: &str = "main";
 
 /// The icon with what it shows now, so that only what is another is made anew.
 pub(crate) struct Tray {
@@ -37,7 +39,7 @@ pub(crate) fn show(app: &AppHandle) -> Result<Tray, Box<dyn Error>> {
     let words = Words::of_this_computer()?;
     let lines = lines::before_first_look(&words);
     let menu = menu(app, &lines)?;
-    let tray = TrayIconBuilder::with_id("main")
+    let tray = TrayIconBuilder::with_id(ID)
         .icon(icon::of(crate::overview::State::Idle))
         .icon_as_template(true)
         .tooltip(&app.package_info().name)
@@ -79,11 +81,16 @@ impl Tray {
     }
 }
 
+/// Where the icon is; panels on Linux do not say.
+pub(crate) fn place(app: &AppHandle) -> tauri::Result<Option<Rect>> {
+    app.tray_by_id(ID).map_or(Ok(None), |icon| icon.rect())
+}
+
 fn on_click(app: &AppHandle, event: &TrayIconEvent) {
     if let TrayIconEvent::Click {
         button: MouseButton::Left, button_state: MouseButtonState::Up, rect, ..
     } = event
-        && let Err(error) = popover::toggle(app, *rect)
+        && let Err(error) = popover::toggle_under(app, *rect)
     {
         tracing::error!(%error, "the popover could not be shown");
     }

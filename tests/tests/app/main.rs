@@ -122,6 +122,30 @@ async fn a_link_opens_its_page_in_the_app_that_runs() {
 }
 
 #[tokio::test]
+async fn the_popover_comes_and_goes_by_a_link() {
+    let desktop = Desktop::start();
+    let panel = Panel::start(&desktop).await;
+    let mut command = desktop.command(desktop.app_program());
+    let mut app = desktop.start_program(command.arg("--at-login"));
+    panel.menu().await.until("Back Up Now").await;
+    desktop.until_windows(0).await;
+    let follow = async || {
+        let mut second =
+            desktop.start_program(desktop.command(desktop.app_program()).arg("drydock://popover"));
+        assert_eq!(second.exit_code().await, 0);
+    };
+
+    follow().await;
+    desktop.until_windows(1).await;
+    desktop.until_painted().await;
+    follow().await;
+    desktop.until_windows(0).await;
+    follow().await;
+    desktop.until_windows(1).await;
+    assert!(app.is_running());
+}
+
+#[tokio::test]
 async fn the_menu_speaks_the_users_language() {
     let desktop = Desktop::start();
     let panel = Panel::start(&desktop).await;

@@ -70,6 +70,15 @@ impl Panel {
         let menu: OwnedObjectPath = item.get_property("Menu").await.unwrap();
         Menu(Proxy::new(&self.bus, owner, menu, "com.canonical.dbusmenu").await.unwrap())
     }
+
+    /// Hands a link to the app that runs, as a second start of it does.
+    #[allow(dead_code, reason = "the bench of the app opens the popover by it")]
+    pub(crate) async fn follow(&self, link: &str) {
+        // Source: tauri-plugin-single-instance, which makes both of the app's identifier.
+        let (name, path) = ("dev.drydock.menubar.SingleInstance", "/dev/drydock/menubar/SingleInstance");
+        let app = Proxy::new(&self.bus, name, path, "org.SingleInstance.DBus").await.unwrap();
+        app.call_noreply("ExecuteCallback", &(vec!["drydock-app", link], "/")).await.unwrap();
+    }
 }
 
 pub(crate) struct Menu(Proxy<'static>);
