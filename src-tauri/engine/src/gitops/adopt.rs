@@ -3,12 +3,14 @@
 
 use super::{
     audit::{self, Actor, Cause, Entry},
+    commit::Commit,
     edit::with_value,
     gitops::Gitops,
-    mirror::{Commit, Pushed, Signed},
     place::{Below, Place, Target},
     plain_secrets::plain_secrets_by,
-    reconcile::{Look, Planned},
+    planned::Planned,
+    push::{Pushed, Signed},
+    reconcile::Look,
     repository::Source,
     sops::Rules,
     state::Store,

@@ -1,7 +1,7 @@
 //! The log of every change that came from git, or went there: one JSON line each, and in each the digest of the line
 //! before it. What is changed, removed or put in between is noticed; secrets are there by their prints alone.
 
-use super::{mirror::Commit, place::Place};
+use super::{commit::Commit, place::Place};
 use crate::error_handling::{Code, Error, IoContext, Result};
 use chrono::{DateTime, Utc};
 use drydock_inside::disk;

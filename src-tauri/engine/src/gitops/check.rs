@@ -1,8 +1,8 @@
 //! Checking a repository's files before they are committed, or wherever they lie.
 
 use super::{
+    git_tree::staged,
     gitops::Gitops,
-    mirror::staged,
     repository::{self, Problem, Reader},
     tree::Tree,
 };

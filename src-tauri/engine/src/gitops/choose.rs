@@ -2,10 +2,12 @@
 //! has failed already.
 
 use super::{
-    mirror::{Commit, Descent, Fetched},
-    reconcile::{Force, Look, Target, Wish},
+    commit::Commit,
+    mirror::{Descent, Fetched},
+    reconcile::Look,
     report::Outcome,
     state::{Access, HeldCommit, HeldWhy, Unreachable},
+    wish::{Force, Target, Wish},
 };
 use crate::error_handling::{Code, Error, Result};
 

@@ -4,9 +4,10 @@ use super::{
     audit::{self, Actor, AuditLine},
     gitops::Gitops,
     place::Place,
-    reconcile::{Look, Target, Wish, reconcile_config},
+    reconcile::{Look, reconcile_config},
     report::Report,
     state::{self, FailedCommit, HeldChange, HeldCommit, InForce, State, Store, Suspended, Unreachable},
+    wish::{Target, Wish},
 };
 use crate::error_handling::{Code, Error, Result};
 use chrono::{DateTime, Utc};

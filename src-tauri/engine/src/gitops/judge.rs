@@ -4,9 +4,11 @@ use super::{
     gitops::Gitops,
     place::{Place, Target},
     plain_secrets::plain_secrets,
-    reconcile::{Look, Planned, held_id},
+    planned::Planned,
+    reconcile::Look,
     repository::Wanted,
     state::{HeldChange, Store},
+    steps::held_id,
     value::{Content, Runs, Salt, Secrecy, Value},
 };
 use crate::{

@@ -2,65 +2,20 @@
 //! no filter, attribute or hook of a repository ever runs.
 
 use super::{
+    commit::{About, Commit},
     git::{Away, Git, Remote},
-    tree::{Blob, Listed, Tree, is_read, refuse_odd},
-    value::Runs,
+    git_tree::committed,
+    tree::Tree,
 };
 use crate::{
-    error_handling::{Code, Error, IoContext, Result},
+    error_handling::{Code, Error, Result},
     paths::create_private_dir,
 };
-use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
-    fmt,
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// The name of a commit.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(transparent)]
-pub struct Commit(String);
-
-impl Commit {
-    /// One as git writes it.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        ((text.len() == 40 || text.len() == 64) && is_hex).then(|| Self(text.to_owned()))
-    }
-
-    /// All of it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// As it is shown.
-    #[must_use]
-    pub fn short(&self) -> &str {
-        self.0.get(..10).unwrap_or(&self.0)
-    }
-}
-
-impl fmt::Display for Commit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.short())
-    }
-}
-
-/// What a commit says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct About {
-    /// Its author, as `Name <address>`.
-    pub author: String,
-    /// Its first line.
-    pub subject: String,
-}
 
 /// What was fetched last.
 const INCOMING: &str = "refs/drydock/incoming";
@@ -92,9 +47,9 @@ pub(super) enum Fetched {
 /// The copy.
 #[derive(Debug, Clone)]
 pub(super) struct Mirror {
-    git: Git,
-    remote: Remote,
-    branch: String,
+    pub(super) git: Git,
+    pub(super) remote: Remote,
+    pub(super) branch: String,
 }
 
 impl Mirror {
@@ -252,109 +207,8 @@ impl Mirror {
     /// # Errors
     /// [`Code::GitopsInvalid`] for a commit with anything in it that has no business there.
     pub(super) fn tree(&self, commit: &Commit) -> Result<Tree> {
-        let out = self.git.output(&["ls-tree", "-r", "-z", "-l", "--full-tree", commit.as_str()], None)?;
-        let listed = listed(&out);
-        read(&self.git, listed, &format!("commit {commit}"))
+        committed(&self.git, commit)
     }
-
-    /// Writes these files over those of a commit, as a commit after it. Nothing is checked out.
-    ///
-    /// # Errors
-    /// When git refuses.
-    pub(super) fn commit_over(
-        &self,
-        parent: &Commit,
-        files: &BTreeMap<String, Option<Blob>>,
-        message: &str,
-        signed: Signed,
-    ) -> Result<Commit> {
-        let scratch = tempfile::tempdir().context("make a folder for", Path::new("git's index"))?;
-        let git = self.git.clone().with("GIT_INDEX_FILE", scratch.path().join("index"));
-        git.output(&["read-tree", parent.as_str()], None)?;
-        let mut entries = Vec::new();
-        for (name, blob) in files {
-            match blob {
-                Some(blob) => {
-                    let object = git.line(&["hash-object", "-w", "--stdin"], Some(&blob.bytes))?;
-                    let mode = if blob.runs == Runs::Yes { "100755" } else { "100644" };
-                    entries.extend_from_slice(format!("{mode} {object}\t{name}\0").as_bytes());
-                }
-                None => entries.extend_from_slice(
-                    format!("0 {}\t{name}\0", "0".repeat(parent.as_str().len())).as_bytes(),
-                ),
-            }
-        }
-        git.output(&["update-index", "-z", "--index-info"], Some(&entries))?;
-        let tree = git.line(&["write-tree"], None)?;
-        let mut arguments = self.identity()?;
-        arguments.extend(["commit-tree", "-p", parent.as_str(), &tree].map(str::to_owned));
-        if signed == Signed::Yes {
-            arguments.push("-S".to_owned());
-        }
-        let made = git.line(&arguments, Some(message.as_bytes()))?;
-        Commit::parse(&made)
-            .ok_or_else(|| Error::new(Code::GitopsRepository, "git did not name the commit it made"))
-    }
-
-    /// Who commits: the user, where they have told git who they are.
-    fn identity(&self) -> Result<Vec<String>> {
-        let known = self.git.run(&["config", "--get", "user.email"], None)?;
-        if known.status.success() {
-            return Ok(Vec::new());
-        }
-        Ok(["-c", "user.name=Drydock", "-c", "user.email=drydock@localhost"].map(str::to_owned).to_vec())
-    }
-
-    /// Sends a commit to the repository's branch, if that is still at `lease`; else to a branch of its own.
-    ///
-    /// # Errors
-    /// [`Code::GitopsUnreachable`] when neither can be.
-    pub(super) fn push(&self, commit: &Commit, lease: &Commit, otherwise: &str) -> Result<Pushed> {
-        let push = |branch: &str, lease: Option<&Commit>| {
-            let mut arguments: Vec<std::ffi::OsString> =
-                vec!["push".into(), "--quiet".into(), "--no-verify".into()];
-            if let Some(lease) = lease {
-                arguments.push(format!("--force-with-lease=refs/heads/{branch}:{}", lease.as_str()).into());
-            }
-            arguments.push("--".into());
-            arguments.push(self.remote.address());
-            arguments.push(format!("{}:refs/heads/{branch}", commit.as_str()).into());
-            self.git.away(&arguments)
-        };
-        let why = match push(&self.branch, Some(lease))? {
-            Away::Done => return Ok(Pushed::ToBranch),
-            Away::Not(why) => why,
-        };
-        match push(otherwise, None)? {
-            Away::Done => Ok(Pushed::Beside { branch: otherwise.to_owned(), why }),
-            Away::Not(again) => Err(Error::new(Code::GitopsUnreachable, "the repository took no commit")
-                .why(why)
-                .why(again)
-                .remedy("look whether you may write to it: git push")),
-        }
-    }
-}
-
-/// Whether a commit of ours is signed, by the user's own key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signed {
-    Yes,
-    No,
-}
-
-/// Where a commit went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "pushed")]
-pub enum Pushed {
-    /// To the branch that is followed.
-    ToBranch,
-    /// To another branch, to be merged by a person.
-    Beside {
-        /// Its name.
-        branch: String,
-        /// Why the branch that is followed did not take it.
-        why: String,
-    },
 }
 
 /// A git that was killed leaves its locks, and no other would ever take them. Nobody but the caller works on this
@@ -367,91 +221,6 @@ fn remove_left_locks(folder: &Path) {
             tracing::warn!(%cause, "a lock of an ended git stays");
         }
     }
-}
-
-/// The files that are staged for the next commit in a repository on this computer.
-///
-/// # Errors
-/// As [`Mirror::tree`].
-pub(super) fn staged(folder: &Path, home: &Path) -> Result<Tree> {
-    let git = Git::find(folder, home)?.keeping(super::git::Keeps::HooksRepository);
-    let out = git.output(&["ls-files", "--stage", "-z", "--full-name", ":/"], None)?;
-    let mut found = Vec::new();
-    for entry in out.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
-        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else { continue };
-        let head = String::from_utf8_lossy(&entry[..tab]).into_owned();
-        let mut words = head.split_whitespace();
-        let (mode, object) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        found.push(Listed {
-            mode: mode.to_owned(),
-            object: object.to_owned(),
-            size: None,
-            name: entry[tab + 1..].to_vec(),
-        });
-    }
-    read(&git, found, "what is staged")
-}
-
-/// The lines of `git ls-tree -z -l`.
-fn listed(out: &[u8]) -> Vec<Listed> {
-    let mut found = Vec::new();
-    for entry in out.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
-        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else { continue };
-        let head = String::from_utf8_lossy(&entry[..tab]).into_owned();
-        let words: Vec<_> = head.split_whitespace().collect();
-        if let [mode, _, object, size] = words[..] {
-            found.push(Listed {
-                mode: mode.to_owned(),
-                object: object.to_owned(),
-                size: size.parse().ok(),
-                name: entry[tab + 1..].to_vec(),
-            });
-        }
-    }
-    found
-}
-
-/// Reads the files, after a look at all names.
-fn read(git: &Git, listed: Vec<Listed>, whose: &str) -> Result<Tree> {
-    refuse_odd(&listed).map_err(|(name, fault)| {
-        Error::new(Code::GitopsInvalid, format!("{name} of {whose} is refused"))
-            .why(fault.what)
-            .remedy("remove it from the repository, and commit")
-    })?;
-    let wanted: Vec<_> = listed
-        .into_iter()
-        .filter_map(|one| {
-            let name = String::from_utf8(one.name).ok()?;
-            is_read(&name).then_some((name, one.object, one.mode))
-        })
-        .collect();
-    if wanted.is_empty() {
-        return Ok(Tree::default());
-    }
-    let asked: String = wanted.iter().map(|(_, object, _)| format!("{object}\n")).collect();
-    let out = git.output(&["cat-file", "--batch"], Some(asked.as_bytes()))?;
-    let (mut rest, mut files) = (out.as_slice(), BTreeMap::new());
-    let torn = || Error::new(Code::GitopsRepository, format!("git did not give all files of {whose}"));
-    for (name, object, mode) in wanted {
-        let end = rest.iter().position(|byte| *byte == b'\n').ok_or_else(torn)?;
-        let head = String::from_utf8_lossy(&rest[..end]).into_owned();
-        let words: Vec<_> = head.split(' ').collect();
-        let ([found, "blob", len], Some(body)) = (&words[..], rest.get(end + 1..)) else {
-            return Err(torn());
-        };
-        let len: usize = len.parse().map_err(|_| torn())?;
-        if *found != object || body.len() <= len {
-            return Err(torn());
-        }
-        let too_large = len as u64 > super::tree::LARGEST_FILE;
-        if too_large {
-            return Err(Error::new(Code::GitopsInvalid, format!("{name} of {whose} is larger than 1 MiB")));
-        }
-        let runs = if mode == "100755" { Runs::Yes } else { Runs::No };
-        files.insert(name, Blob { bytes: body[..len].to_vec(), runs });
-        rest = &body[len + 1..];
-    }
-    Ok(Tree(files))
 }
 
 /// What of a repository on this computer changes when somebody commits to the branch there: cheap to look at,
@@ -547,35 +316,5 @@ mod tests {
         std::fs::rename(repository.bare(), repository.bare().with_extension("away")).unwrap();
         assert!(matches!(mirror.fetch().unwrap(), Fetched::Unreachable(_)));
         assert_eq!(mirror.incoming().unwrap(), Some(commit));
-    }
-
-    #[test]
-    fn a_commit_is_made_without_a_work_tree_and_goes_beside_where_the_branch_moved_on() {
-        let repository = Repository::new();
-        repository.write("drydock.yaml", "version: 1\n");
-        repository.write("README.md", "old\n");
-        let first = repository.commit("one");
-        let mirror = repository.mirror();
-        mirror.fetch().unwrap();
-        let blob = |text: &str| Some(Blob { bytes: text.as_bytes().to_vec(), runs: Runs::No });
-        let files = BTreeMap::from([
-            ("desired/claude/CLAUDE.md".to_owned(), blob("new\n")),
-            ("README.md".to_owned(), None),
-        ]);
-        let made = mirror.commit_over(&first, &files, "adopted\n", Signed::No).unwrap();
-        assert_eq!(mirror.push(&made, &first, "drydock/adopt-1").unwrap(), Pushed::ToBranch);
-        repository.git(&["pull", "--quiet", "origin", "main"]);
-        assert_eq!(
-            std::fs::read_to_string(repository.work().join("desired/claude/CLAUDE.md")).unwrap(),
-            "new\n"
-        );
-        assert!(!repository.work().join("README.md").exists());
-        // The branch has moved on from `first`.
-        let late = mirror.commit_over(&first, &files, "late\n", Signed::No).unwrap();
-        let pushed = mirror.push(&late, &first, "drydock/adopt-2").unwrap();
-        assert!(
-            matches!(&pushed, Pushed::Beside { branch, .. } if branch == "drydock/adopt-2"),
-            "{pushed:?}"
-        );
     }
 }

@@ -8,8 +8,10 @@
 mod adopt;
 mod apply;
 mod audit;
+mod bring;
 mod check;
 mod choose;
+mod commit;
 #[cfg(test)]
 mod crash;
 mod decide;
@@ -17,6 +19,7 @@ mod desired;
 mod edit;
 mod fights;
 mod git;
+mod git_tree;
 #[allow(clippy::module_inception, reason = "the file is named after what it holds")]
 mod gitops;
 pub mod identity;
@@ -28,7 +31,9 @@ mod observed;
 mod place;
 pub mod plain_secrets;
 mod plan;
+mod planned;
 mod preview;
+mod push;
 mod reconcile;
 mod report;
 mod repository;
@@ -40,24 +45,27 @@ mod secrets;
 mod sessions;
 pub mod sops;
 mod state;
+mod steps;
 mod template;
 mod tree;
 mod value;
 mod verify;
+mod wish;
 
 pub use adopt::Adopted;
 pub use audit::{Actor, AuditLine, Cause};
 pub use check::{Checked, Files};
+pub use commit::{About, Commit};
 pub use decide::{GitopsStatus, Which, audit_config_change, detect_drift};
 pub(crate) use git::is_repository;
 pub use gitops::Gitops;
 pub(crate) use gitops::repository_hint;
 pub use init::Begun;
 pub use judge::Judged;
-pub use mirror::{About, Commit, Pushed};
 pub use place::{Arrives, Below, Place};
 pub use preview::{Difference, Preview, Would};
-pub use reconcile::{Force, Target, Wish, reconcile_config};
+pub use push::Pushed;
+pub use reconcile::reconcile_config;
 pub use report::{Changed, DriftLine, Outcome, Report};
 pub use repository::Problem;
 pub use root::DriftPolicy;
@@ -66,3 +74,4 @@ pub use state::{
     Access, DriftKind, Drifted, FailedCommit, HeldChange, HeldCommit, HeldWhy, InForce, Suspended,
     Unreachable,
 };
+pub use wish::{Force, Target, Wish};

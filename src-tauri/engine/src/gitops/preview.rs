@@ -2,13 +2,15 @@
 
 use super::{
     choose::{Chosen, choose},
+    commit::Commit,
     gitops::Gitops,
-    mirror::Commit,
     place::{Arrives, Place},
     plan::Step,
-    reconcile::{Look, Wish, held_id},
+    reconcile::Look,
     report::Outcome,
     state::Store,
+    steps::held_id,
+    wish::Wish,
 };
 use crate::error_handling::Result;
 use chrono::{DateTime, Utc};

@@ -1,5 +1,5 @@
 use super::super::{
-    Which, detect_drift,
+    Below, DriftKind, Force, Which, detect_drift,
     rig::{Home, Repository},
 };
 use super::*;

@@ -3,9 +3,10 @@
 use super::{
     adopt::Adopted,
     audit::Cause,
-    mirror::{About, Commit},
+    commit::{About, Commit},
     place::Place,
-    reconcile::{Look, Planned},
+    planned::Planned,
+    reconcile::Look,
     root::DriftPolicy,
     sessions::InSession,
     state::{Access, DriftKind, HeldChange, HeldWhy, State, Unreachable},

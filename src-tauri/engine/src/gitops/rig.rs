@@ -1,9 +1,6 @@
 //! A repository for tests: a bare one, and a folder in which somebody works on it.
 
-use super::{
-    git::Remote,
-    mirror::{Commit, Mirror},
-};
+use super::{commit::Commit, git::Remote, mirror::Mirror};
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -2,7 +2,7 @@
 
 use super::{
     audit::Head,
-    mirror::{About, Commit},
+    commit::{About, Commit},
     place::Place,
     value::Print,
 };

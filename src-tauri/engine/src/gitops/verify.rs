@@ -1,7 +1,7 @@
 //! Proving what was brought here: it reads back as what it should be, and all that worked before still does.
 
 use super::{
-    mirror::Commit,
+    commit::Commit,
     place::Place,
     runtime::Runtime,
     value::{Salt, Value},

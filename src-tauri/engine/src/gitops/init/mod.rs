@@ -6,9 +6,9 @@ mod texts;
 mod yaml;
 
 use super::{
+    commit::Commit,
     git::Git,
     gitops::Gitops,
-    mirror::Commit,
     repository::{self, Reader},
     sops::{RULES_FILE, Rules},
     tree::Tree,
