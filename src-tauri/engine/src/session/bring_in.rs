@@ -1,6 +1,6 @@
 //! Bringing what changed on the host into a running session.
 
-use super::{SessionId, Sessions, launch::blocking, observed::observe_in, record::Record};
+use super::{SessionId, Sessions, blocking::blocking, observed::observe_in, record::Record};
 use crate::{
     claude_home::{KeyTable, merge_documents},
     error_handling::{Code, Error, IoContext, Result},

@@ -1,7 +1,7 @@
 //! Bringing out what a session wrote: once, or again and again while it runs.
 
 use super::{
-    SessionId, Sessions, launch::blocking, login::Watch, observed::observe_out, record::Record,
+    SessionId, Sessions, blocking::blocking, login::Watch, observed::observe_out, record::Record,
     resources::Measured, usage::note_conversations,
 };
 use crate::{

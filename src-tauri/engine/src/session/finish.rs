@@ -2,7 +2,7 @@
 
 use super::{
     Attached, SessionId, SessionState, Sessions,
-    launch::blocking,
+    blocking::blocking,
     list::Mark,
     observed::observe_end,
     record::{Ownership, Record},

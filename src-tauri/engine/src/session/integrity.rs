@@ -1,6 +1,6 @@
 //! Whether what came out of a session is what is in it.
 
-use super::{SessionId, Sessions, launch::blocking, record::Record};
+use super::{SessionId, Sessions, blocking::blocking, record::Record};
 use crate::{
     error_handling::{Code, Error, Result},
     sync::{Base, Collected, HomeVolume, Integrity, Layout, came_out, is_shared, session_name},

@@ -2,28 +2,25 @@
 
 use super::{
     Attached, Project, SessionId, Sessions, TerminalSize,
+    blocking::blocking,
     configuration::{SSH_AGENT_SOCKET, Wishes},
     environment,
     observed::observe_launch,
     record::{Ownership, Record},
-    staging::{Staging, clear_left_views},
 };
 use crate::{
-    container::{carried_out, engine_error, is_not_found, nothing_on_its_way},
+    container::{carried_out, engine_error, nothing_on_its_way},
     deployment::{Asked, Chosen, Deployments, GoesOn, Outcome, Wish},
     error_handling::{Code, Error, HalfMade, Result},
     image::{self, LayerCache, SessionUser, StoredImage},
-    keychain::{SecretVariables, Sensitive, SessionLogin},
+    keychain::{SecretVariables, Sensitive},
     observability::{Operation, traced},
     progress::ProgressSink,
     settings::PathMode,
-    sync::{Base, Excluded, HomeVolume, InwardPlan, Localhost, News, PathMap, Purpose, acquire_sync_lock},
+    sync::{Base, PathMap, acquire_sync_lock},
     validation::{note_first_use, refuse_damaged_config},
 };
-use bollard::{
-    models::VolumeCreateRequest,
-    query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions},
-};
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 use chrono::Utc;
 use futures_util::StreamExt;
 use std::{
@@ -301,221 +298,6 @@ impl Sessions {
         attached.notes = notes;
         Ok(attached)
     }
-
-    /// An engine on another computer, or one that shares only some folders, has not got the project.
-    fn explain_refusal(&self, record: &Record, error: Error) -> Error {
-        if !error.causes().iter().any(|cause| cause.contains("bind source path does not exist")) {
-            return error;
-        }
-        let project = record.project.root.display();
-        Error::new(
-            Code::EngineUnsupported,
-            format!("the engine at {} has no folder {project}", self.engine.address),
-        )
-        .why("it runs on another computer, or does not share that folder")
-        .remedy("use an engine on this computer: drydock settings set container.engine auto")
-        .remedy("or share the folder in the engine's own settings")
-    }
-
-    pub(super) async fn start_container(&self, record: &Record) -> Result<()> {
-        let (api, name) = (self.engine.api().clone(), record.id.container());
-        carried_out(async move { api.start_container(&name, None::<StartContainerOptions>).await })
-            .await
-            .map_err(|cause| {
-                let cause = engine_error("start the session", cause);
-                let mut error = Error::new(Code::ImageBroken, "the session's container does not start");
-                for why in cause.causes() {
-                    error = error.why(why);
-                }
-                error
-                    .remedy("drydock image build --fresh   (builds the session image anew)")
-                    .remedy("drydock doctor")
-            })
-    }
-
-    async fn make_volume(&self, record: &Record) -> Result<()> {
-        let request = VolumeCreateRequest {
-            name: Some(record.id.volume()),
-            labels: Some(self.labels(record)),
-            ..VolumeCreateRequest::default()
-        };
-        let api = self.engine.api().clone();
-        carried_out(async move { api.create_volume(request).await })
-            .await
-            .map(drop)
-            .map_err(|cause| engine_error("make the session's home", cause))
-    }
-
-    async fn plan_in(
-        &self,
-        record: &Record,
-        variables: &[(String, Sensitive<String>)],
-        login: SessionLogin,
-    ) -> Result<InwardPlan> {
-        let (locations, settings) = (self.locations.clone(), self.settings.clone());
-        let (project, map) = (record.project.root.clone(), record.map.clone());
-        let variables = variables.to_vec();
-        blocking(move || {
-            let given = login.environment.iter().chain(&variables);
-            let api_key =
-                given.filter(|(name, _)| name == "ANTHROPIC_API_KEY").map(|(_, key)| key).next_back();
-            let excluded = Excluded::new(&settings.excluded());
-            let purpose = Purpose {
-                project: &project,
-                history: settings.history(),
-                api_key,
-                excluded: &excluded,
-                map: &map,
-                localhost: Localhost::of(&settings),
-            };
-            let mut plan = InwardPlan::make(&locations, &purpose)?;
-            if let Some(git) = environment::git_config(&locations) {
-                plan.add_file(".gitconfig", 0o644, Sensitive::new(git));
-            }
-            add_login(&mut plan, &locations, &variables, login);
-            Ok(plan)
-        })
-        .await
-    }
-
-    async fn bring_in(&self, record: &Record, plan: InwardPlan) -> Result<News> {
-        let mut volume = self.open_volume(record).await?;
-        let brought = volume.bring_in(plan, &(&record.user).into()).await;
-        volume.close().await?;
-        brought
-    }
-
-    pub(super) async fn stage(&self, record: &Record) -> Result<Staging> {
-        let (id, project, user) =
-            (record.id.clone(), record.project.clone(), SessionUser::from(&record.user));
-        let kind = self.engine.kind;
-        blocking(move || Staging::prepare(&id, &project, kind, &user)).await
-    }
-
-    /// Opens the session's home; the image of the session may be gone, any session image will do.
-    pub(super) async fn open_volume(&self, record: &Record) -> Result<HomeVolume> {
-        // One for each reader: a sync on request does not end the one that goes on in the background.
-        let name = format!("{}-view-{:08x}", record.id.container(), uuid::Uuid::new_v4().as_fields().0);
-        let mut labels = self.labels(record);
-        labels.remove(super::configuration::LABEL_SESSION);
-        labels.insert(super::configuration::LABEL_VIEW.into(), record.id.to_string());
-        let image = self.image_to_read_with(record).await?;
-        let user = SessionUser::from(&record.user);
-        HomeVolume::open(&self.engine, &name, &image, &record.id.volume(), labels, &user).await
-    }
-
-    /// The session's own image, or any session image where that is gone.
-    async fn image_to_read_with(&self, record: &Record) -> Result<String> {
-        let images = image::list_images(&self.engine).await?;
-        let own = images.iter().find(|image| image.tag == record.image);
-        own.or(images.first()).map(|image| image.tag.clone()).ok_or_else(|| {
-            Error::new(Code::ImageMissing, "no session image is there to read the session's data with")
-                .remedy("drydock image build")
-        })
-    }
-
-    /// Goes on with a session that was interrupted: the same home, the same conversation.
-    pub(super) async fn restart(
-        &self,
-        record: &Record,
-        joining: Joining,
-        ownership: Ownership,
-    ) -> Result<Attached> {
-        let Joining { size, variables, keys } = joining;
-        // Without them Claude Code might speak to another server, or as somebody else.
-        let missing: Vec<_> = record
-            .variables
-            .iter()
-            .filter(|name| !variables.iter().any(|(given, _)| given == *name))
-            .collect();
-        if !missing.is_empty() {
-            let id = &record.id;
-            let options: String = missing.iter().map(|name| format!(" --env {name}=VALUE")).collect();
-            return Err(Error::new(
-                Code::Usage,
-                format!("the session {id} was started with variables that it needs again"),
-            )
-            .why("their values are kept nowhere")
-            .remedy(format!("drydock attach {id}{options}")));
-        }
-        let keys = self.keys_given(&variables, keys).await?;
-        let mut volume = self.open_volume(record).await?;
-        let brought = self.bring_login_in(record, &mut volume, &variables, keys).await;
-        volume.close().await?;
-        brought?;
-        // The way to log in may have been changed meanwhile.
-        let record = &Record { login: self.settings.login_mode().into(), ..record.clone() };
-        self.write_down(record).await?;
-        let staging = self.stage(record).await?;
-        let mut attached = self.join(&record.id, ownership).await?;
-        self.start_container(record).await?;
-        drop(staging);
-        self.resize(&record.id, size).await?;
-        attached.bringing_out = Some(self.keep_bringing_out(record));
-        Ok(attached)
-    }
-
-    async fn bring_login_in(
-        &self,
-        record: &Record,
-        volume: &mut HomeVolume,
-        variables: &SecretVariables,
-        keys: SecretVariables,
-    ) -> Result<()> {
-        let login = self.give_again(record, volume, keys).await?;
-        let mut plan = InwardPlan::empty();
-        add_login(&mut plan, &self.locations, variables, login);
-        volume.bring_in(plan, &(&record.user).into()).await.map(drop)
-    }
-
-    /// Removes a session's container, views and volume, in this order, passing over what is gone.
-    pub(super) async fn remove_parts(&self, id: &SessionId) -> Result<()> {
-        let api = self.engine.api();
-        let options = || Some(RemoveContainerOptionsBuilder::new().force(true).v(false).build());
-        let mut names = vec![id.container()];
-        names.extend(self.views_of(id).await?);
-        for name in names {
-            match api.remove_container(&name, options()).await {
-                Ok(()) => {}
-                Err(cause) if is_not_found(&cause) => {}
-                Err(cause) => return Err(engine_error("remove the session's container", cause)),
-            }
-        }
-        let left = id.clone();
-        blocking(move || {
-            clear_left_views(&left);
-            Ok(())
-        })
-        .await?;
-        match api.remove_volume(&id.volume(), None::<bollard::query_parameters::RemoveVolumeOptions>).await {
-            Ok(()) => Ok(()),
-            Err(cause) if is_not_found(&cause) => Ok(()),
-            Err(cause) => Err(engine_error("remove the session's home", cause)),
-        }
-    }
-}
-
-fn add_login(
-    plan: &mut InwardPlan,
-    locations: &crate::paths::Locations,
-    variables: &[(String, Sensitive<String>)],
-    login: SessionLogin,
-) {
-    if let Some(credentials) = login.credentials
-        && let Some(dir) =
-            locations.claude_dir.strip_prefix(&locations.home).ok().and_then(|dir| dir.to_str())
-    {
-        plan.add_file(&format!("{dir}/.credentials.json"), 0o600, credentials.text());
-    }
-    let mut all = login.environment;
-    for (name, value) in variables {
-        all.retain(|(known, _)| known != name);
-        all.push((name.clone(), value.clone()));
-    }
-    if !all.is_empty() {
-        let exports = all.iter().map(|(name, value)| (name.as_str(), value.reveal().as_str()));
-        plan.add_file(".drydock/environment", 0o600, Sensitive::new(environment::shell_exports(exports)));
-    }
 }
 
 pub(super) fn check_variables(variables: &[(String, Sensitive<String>)]) -> Result<()> {
@@ -529,14 +311,4 @@ pub(super) fn check_variables(variables: &[(String, Sensitive<String>)]) -> Resu
         }
     }
     Ok(())
-}
-
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    // Another thread is still the same operation.
-    let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work))
-        .await
-        .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))?
 }

@@ -2,9 +2,9 @@
 
 use super::{
     SessionId, Sessions,
+    blocking::blocking,
     configuration::{LABEL_CLAUDE, LABEL_HOME, LABEL_IMAGE, LABEL_PROJECT, LABEL_SESSION, LABEL_VIEW},
     finish::Exit,
-    launch::blocking,
     project::Project,
     record::{Ownership, Record, RecordedLogin},
 };

@@ -2,7 +2,7 @@
 
 use super::{
     SessionId, Sessions,
-    launch::blocking,
+    blocking::blocking,
     record::{Record, RecordedLogin},
 };
 use crate::{

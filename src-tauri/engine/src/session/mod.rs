@@ -4,18 +4,21 @@
 //! Drydock's next start, and nothing of it is removed before that.
 
 mod attached;
+mod blocking;
 mod bring_in;
 mod bring_out;
 mod changes;
 mod configuration;
 mod environment;
 mod finish;
+mod furnish;
 mod id;
 mod integrity;
 mod launch;
 mod list;
 mod login;
 mod observed;
+mod parts;
 mod probe;
 mod project;
 mod recent;

@@ -2,8 +2,7 @@
 //! without a word to Anthropic. Claude Code only tells its version.
 
 use super::{
-    Ended, Launch, MissingImage, Output, Project, SessionId, Sessions,
-    launch::{On, blocking},
+    Ended, Launch, MissingImage, Output, Project, SessionId, Sessions, blocking::blocking, launch::On,
 };
 use crate::{
     deployment::{Chosen, Deployment, Outcome, Wish},

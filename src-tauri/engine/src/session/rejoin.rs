@@ -3,7 +3,7 @@
 use super::{
     Attached, SessionId, Sessions, TerminalSize,
     launch::{Joining, check_variables},
-    record::Ownership,
+    record::{Ownership, Record},
 };
 use crate::{
     container::engine_error,
@@ -47,6 +47,42 @@ impl Sessions {
         self.resize(id, nudge).await?;
         tokio::time::sleep(LOOK).await;
         self.resize(id, size).await?;
+        Ok(attached)
+    }
+
+    /// Goes on with a session that was interrupted: the same home, the same conversation.
+    async fn restart(&self, record: &Record, joining: Joining, ownership: Ownership) -> Result<Attached> {
+        let Joining { size, variables, keys } = joining;
+        // Without them Claude Code might speak to another server, or as somebody else.
+        let missing: Vec<_> = record
+            .variables
+            .iter()
+            .filter(|name| !variables.iter().any(|(given, _)| given == *name))
+            .collect();
+        if !missing.is_empty() {
+            let id = &record.id;
+            let options: String = missing.iter().map(|name| format!(" --env {name}=VALUE")).collect();
+            return Err(Error::new(
+                Code::Usage,
+                format!("the session {id} was started with variables that it needs again"),
+            )
+            .why("their values are kept nowhere")
+            .remedy(format!("drydock attach {id}{options}")));
+        }
+        let keys = self.keys_given(&variables, keys).await?;
+        let mut volume = self.open_volume(record).await?;
+        let brought = self.bring_login_in(record, &mut volume, &variables, keys).await;
+        volume.close().await?;
+        brought?;
+        // The way to log in may have been changed meanwhile.
+        let record = &Record { login: self.settings.login_mode().into(), ..record.clone() };
+        self.write_down(record).await?;
+        let staging = self.stage(record).await?;
+        let mut attached = self.join(&record.id, ownership).await?;
+        self.start_container(record).await?;
+        drop(staging);
+        self.resize(&record.id, size).await?;
+        attached.bringing_out = Some(self.keep_bringing_out(record));
         Ok(attached)
     }
 

@@ -1,6 +1,6 @@
 //! How a session and the host stand to each other.
 
-use super::{SessionId, Sessions, SyncPlan, launch::blocking};
+use super::{SessionId, Sessions, SyncPlan, blocking::blocking};
 use crate::{
     error_handling::Result,
     sync::{Base, Integrity, Layout, unknown_files},
