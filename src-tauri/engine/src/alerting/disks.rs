@@ -1,7 +1,10 @@
 //! How full the disks are that Drydock writes to.
 
 use super::{NoData, Reading, Seen};
-use crate::{paths::Locations, settings::Settings};
+use crate::{
+    paths::{Disk, Locations},
+    settings::Settings,
+};
 use std::{collections::BTreeSet, os::unix::fs::MetadataExt, path::Path};
 
 /// The share that is used of each: your home's, the external copy's, the engine's. One disk counts once.
@@ -18,7 +21,7 @@ pub(super) fn used(locations: &Locations, settings: &Settings, engine: Option<&P
         if !seen.insert(data.dev()) {
             continue;
         }
-        match share(path) {
+        match Disk::of(path).map(Disk::used) {
             Ok(share) => {
                 let words = format!("{:.0} % of the disk of {} is used.", share * 100.0, described(name));
                 readings.push(Reading::new(name, share, words));
@@ -36,13 +39,4 @@ fn described(name: &str) -> &'static str {
         "engine" => "the container engine",
         _ => "your home",
     }
-}
-
-/// As `df` has it: of what can be used.
-#[allow(clippy::cast_precision_loss)] // a share
-fn share(path: &Path) -> std::io::Result<f64> {
-    let found = rustix::fs::statvfs(path)?;
-    let used = found.f_blocks.saturating_sub(found.f_bfree);
-    let whole = used.saturating_add(found.f_bavail);
-    Ok(if whole == 0 { 0.0 } else { used as f64 / whole as f64 })
 }

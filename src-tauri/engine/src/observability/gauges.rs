@@ -10,7 +10,11 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+};
 
 /// How something stands now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,8 +89,15 @@ fn of_disks(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
     let places: [(&str, Option<PathBuf>); 2] =
         [("home", Some(locations.home.clone())), ("external", external)];
     let mut gauges = Vec::new();
+    let mut seen = BTreeSet::new();
     for (place, path) in places {
-        let Some(disk) = path.and_then(|path| Disk::of(&path).ok()) else { continue };
+        let Some(path) = path else { continue };
+        // The mount point of a volume that is unplugged is on the home's own disk.
+        let Ok(data) = path.metadata() else { continue };
+        if !seen.insert(data.dev()) {
+            continue;
+        }
+        let Ok(disk) = Disk::of(&path) else { continue };
         gauges.push(Gauge::new("disk.free", "By", count(disk.free)).of("place", place));
         gauges.push(Gauge::new("disk.used", "1", disk.used()).of("place", place));
     }

@@ -79,7 +79,7 @@ impl Observability {
             session: known.session.as_deref(),
         });
         if let Some(line) = line(payload, within, &self.home) {
-            let lost = log.append(&line);
+            let lost = log.append(line);
             self.tell_lost(lost);
         }
     }
@@ -125,7 +125,7 @@ impl Observability {
             *today = Some((day, LineLog::at(path, &self.locks, Limits::default())));
         }
         if let Some((_, log)) = &*today {
-            let lost = log.append(&otlp::line(finished));
+            let lost = log.append(otlp::line(finished));
             self.tell_lost(lost);
         }
     }

@@ -3,7 +3,10 @@
 use super::{SCHEMA, line_log::LONGEST, redact::may_hold_secret, redact::redacted};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
-use std::fmt::Write;
+use std::{fmt::Write, sync::LazyLock};
+
+/// Asked once: to ask is a call of the system, and each line has it.
+static PID: LazyLock<u32> = LazyLock::new(std::process::id);
 
 /// In which operation something was told.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +38,7 @@ fn framed(told: &str, within: Option<Within<'_>>, home: &str) -> String {
         line.push(',');
         line.push_str(told);
     }
-    let _ =
-        write!(line, r#","service":"drydock","version":"{}","pid":{}"#, crate::VERSION, std::process::id());
+    let _ = write!(line, r#","service":"drydock","version":"{}","pid":{}"#, crate::VERSION, *PID);
     if let Some(within) = within {
         let _ = write!(line, r#","trace_id":"{}","span_id":"{}""#, within.trace, within.span);
         if let Some(session) = within.session.filter(|_| !told.contains(r#""session":"#)) {

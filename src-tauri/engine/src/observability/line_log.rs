@@ -6,7 +6,7 @@
 use crate::paths::create_private_dir;
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
@@ -70,10 +70,9 @@ impl LineLog {
 
     /// Appends a line, which holds no line feed. Never fails: what cannot be written is counted. Gives how many lines
     /// were lost before this one, which is written; each is told once.
-    pub(super) fn append(&self, line: &str) -> u64 {
+    pub(super) fn append(&self, line: String) -> u64 {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut bytes = Vec::with_capacity(line.len() + 1);
-        bytes.extend_from_slice(line.as_bytes());
+        let mut bytes = line.into_bytes();
         bytes.push(b'\n');
         if let Err(cause) = self.append_once(&mut open, &bytes) {
             *open = None;
@@ -107,7 +106,8 @@ impl LineLog {
     }
 
     fn append_locked(&self, open: &mut Open, line: &[u8]) -> io::Result<()> {
-        let put_aside = open.lock.metadata()?.len();
+        // Its length, for less than half of what `metadata` costs.
+        let put_aside = open.lock.seek(SeekFrom::End(0))?;
         let mut before = open.file.metadata()?;
         if put_aside != open.put_aside || before.nlink() == 0 || self.was_moved(open, before.ino()) {
             open.file = append_to(&self.path)?;
@@ -214,7 +214,7 @@ mod tests {
         let Some(folder) = env::var_os(FOLDER).map(PathBuf::from) else { return };
         let log = log(&folder, 1 << 30);
         for n in 0..LINES {
-            log.append(&format!(
+            log.append(format!(
                 "{{\"pid\":{},\"n\":{n},\"text\":\"{}\"}}",
                 std::process::id(),
                 "x".repeat(n % 200)
@@ -255,7 +255,7 @@ mod tests {
         let (one, other) = (log(folder.path(), 1000), log(folder.path(), 1000));
         for n in 0..400 {
             (if n % 2 == 0 { &one } else { &other })
-                .append(&format!("{{\"n\":{n},\"text\":\"some words of it\"}}"));
+                .append(format!("{{\"n\":{n},\"text\":\"some words of it\"}}"));
         }
         let files = files_of(&folder.path().join(".log.jsonl"));
         assert_eq!(files.len(), 6);
@@ -272,15 +272,15 @@ mod tests {
     fn one_that_was_removed_or_moved_away_is_begun_anew() {
         let folder = tempfile::tempdir().unwrap();
         let (log, path) = (log(folder.path(), 1000), folder.path().join(".log.jsonl"));
-        log.append("1");
+        log.append("1".into());
         fs::remove_file(&path).unwrap();
-        log.append("2");
+        log.append("2".into());
         assert_eq!(fs::read_to_string(&path).unwrap(), "2\n");
         fs::rename(&path, folder.path().join("mine")).unwrap();
         if let Some(open) = &mut *log.open.lock().unwrap() {
             open.looked = Instant::now().checked_sub(LOOK).unwrap();
         }
-        log.append("3");
+        log.append("3".into());
         assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
         assert_eq!(fs::read_to_string(folder.path().join("mine")).unwrap(), "2\n");
     }
@@ -290,12 +290,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(".log.jsonl")).unwrap();
         let log = log(folder.path(), 1000);
-        log.append("{}");
-        log.append("{}");
+        log.append("{}".into());
+        log.append("{}".into());
         assert_eq!(log.lost(), 2);
         fs::remove_dir(folder.path().join(".log.jsonl")).unwrap();
-        assert_eq!(log.append("{\"n\":1}"), 2);
-        assert_eq!(log.append("{\"n\":2}"), 0);
+        assert_eq!(log.append("{\"n\":1}".into()), 2);
+        assert_eq!(log.append("{\"n\":2}".into()), 0);
         assert_eq!(fs::read_to_string(folder.path().join(".log.jsonl")).unwrap(), "{\"n\":1}\n{\"n\":2}\n");
     }
 }

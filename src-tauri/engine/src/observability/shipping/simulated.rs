@@ -103,7 +103,7 @@ impl Computer {
             "v": 1, "ts": self.now, "id": uuid::Uuid::now_v7(), "event": "backup.taken", "level": "info",
             "attrs": attrs, "version": "0.1.0",
         });
-        self.log.append(&line.to_string());
+        self.log.append(line.to_string());
     }
 
     /// Writes a counter.
@@ -111,13 +111,13 @@ impl Computer {
         self.written += value;
         let line = json!({ "v": 1, "ts": self.now, "id": uuid::Uuid::now_v7(), "name": "errors", "value": value,
             "attrs": { "code": "disk.full" }, "version": "0.1.0" });
-        self.log.append(&line.to_string());
+        self.log.append(line.to_string());
     }
 
     /// Something that no program of ours writes whole.
     fn write_rubbish(&mut self) {
         self.written += 1;
-        self.log.append("{ \"torn\": ");
+        self.log.append("{ \"torn\": ".into());
     }
 
     fn round(&mut self, effort: Effort) {
