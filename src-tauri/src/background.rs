@@ -16,10 +16,10 @@ use drydock_engine::{
         channels::{ClickAction, Clicked},
     },
     error_handling::{Code, Error, Result, StopSignals},
-    paths::{HOME_VARIABLE, Locations},
+    paths::{Locations, named_home},
     scheduler::{GuardReport, JobOutcome, Scheduler, Told},
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tauri::{AppHandle, Emitter as _, Manager as _};
 
 /// Begins both.
@@ -70,7 +70,7 @@ fn tell_of(app: &AppHandle, tray: Option<&Arc<Tray>>, overview: &Overview, chang
 
 /// What somebody sees who opens Drydock: the first run where nothing was ever set.
 pub(crate) fn first_page() -> Page {
-    let settings = Locations::find(home().as_deref()).map(|locations| locations.settings_file);
+    let settings = Locations::find(named_home().as_deref()).map(|locations| locations.settings_file);
     match settings {
         Ok(file) if !file.exists() => Page::Setup,
         _ => Page::Home,
@@ -93,13 +93,8 @@ fn schedule(app: AppHandle, desk: Arc<Desk>) {
     });
 }
 
-/// The home that the environment names, if it names one.
-pub(crate) fn home() -> Option<PathBuf> {
-    std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()).map(PathBuf::from)
-}
-
 async fn work(app: &AppHandle, desk: &Arc<Desk>) -> Result<()> {
-    let drydock = Drydock::open(home().as_deref())?;
+    let drydock = Drydock::open(named_home().as_deref())?;
     let scheduler = tokio::task::spawn_blocking(move || Scheduler::begin(&drydock.locations, Utc::now()))
         .await
         .map_err(|cause| Error::new(Code::Internal, "a background task stopped").why(cause))??;

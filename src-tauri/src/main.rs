@@ -22,7 +22,11 @@ use std::{
 };
 
 use desk::Desk;
-use drydock_engine::{error_handling::error_trap_handler, observability::Observability, paths::Locations};
+use drydock_engine::{
+    error_handling::error_trap_handler,
+    observability::Observability,
+    paths::{Locations, named_home},
+};
 use links::Wanted;
 use tauri::{App, RunEvent};
 use tracing_subscriber::{
@@ -48,7 +52,7 @@ fn main() -> ExitCode {
         }))
         .plugin(tauri_plugin_autostart::Builder::new().arg(AT_LOGIN).app_name("Drydock").build())
         .plugin(tauri_plugin_dialog::init())
-        .manage(Arc::new(Desk::new(background::home())))
+        .manage(Arc::new(Desk::new(named_home())))
         .invoke_handler(handler())
         .setup(|app| Ok(set_up(app)?))
         .build(tauri::generate_context!());
@@ -132,7 +136,7 @@ fn start_log() {
         .with_writer(io::stderr)
         .with_filter(filter)
         .with_filter(filter_fn(|metadata| !Observability::is_for(metadata)));
-    let locations = Locations::find(background::home().as_deref()).ok();
+    let locations = Locations::find(named_home().as_deref()).ok();
     if let Some(locations) = &locations {
         error_trap_handler(locations.data_dir.join("crashes"));
     }

@@ -24,8 +24,9 @@ pub(crate) use sessions::{Held, Run, Sync};
 #[derive(Debug, Parser)]
 #[command(name = "drydock", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
-    /// Work on another home folder
-    #[arg(long, global = true, value_name = "DIR", env = drydock_engine::paths::HOME_VARIABLE)]
+    /// Work on another home folder; `DRYDOCK_HOME` names one as well
+    // Not clap's `env`: it takes a variable that is set to nothing for a value, and refuses it.
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long, global = true)]

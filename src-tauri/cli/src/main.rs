@@ -30,12 +30,13 @@ fn main() -> ExitCode {
         return code;
     }
     let parsed = Arguments::command().try_get_matches();
-    let (arguments, doing) =
+    let (mut arguments, doing) =
         match parsed.and_then(|given| Ok((Arguments::from_arg_matches(&given)?, words(&given)))) {
             Ok(parsed) => parsed,
             // Help and version come this way as well; clap knows their exit codes.
             Err(answer) => answer.exit(),
         };
+    arguments.home = arguments.home.or_else(drydock_engine::paths::named_home);
     start_log(arguments.home.as_deref());
     drydock_engine::keychain::forbid_core_dumps();
     let format = if arguments.json { render::Format::Json } else { render::Format::Human };

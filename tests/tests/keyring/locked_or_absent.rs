@@ -12,7 +12,7 @@ fn a_locked_keyring_is_said_and_not_gone_around() {
     user.store("setup-token", &kept).ok();
     user.keyring.lock();
 
-    for what in ["setup-token", "slack-webhook", "datadog-key"] {
+    for what in ["setup-token", "datadog-key"] {
         let stored = user.store(what, &refused).exits(4).tells("keychain.locked");
         assert_shows_none(&stored, &[&kept, &refused]);
     }
@@ -77,7 +77,7 @@ fn without_a_keyring_no_secret_is_kept_and_that_is_said() {
 
     for bus in [user.keyring.address(), &nowhere] {
         let drydock = |arguments: &[&str]| user.drydock(arguments).variable("DBUS_SESSION_BUS_ADDRESS", bus);
-        for what in ["setup-token", "slack-webhook", "datadog-key"] {
+        for what in ["setup-token", "datadog-key"] {
             let stored = drydock(&["credentials", "store", what]).input(&token).done();
             assert_shows_none(&stored.exits(3).tells("keychain.none"), &[&token]);
             drydock(&["credentials", "forget", what]).done().exits(3).tells("keychain.none");

@@ -46,8 +46,6 @@ pub(crate) enum Storable {
     Login,
     /// This computer's login, once more in the keyring items claude.ai and claude.ai.refresh; nothing is read
     Pair,
-    /// The address that alerts go to in Slack
-    SlackWebhook,
     /// The key for Datadog
     DatadogKey,
 }
@@ -61,8 +59,6 @@ pub(crate) enum Forgotten {
     SetupToken,
     /// The keyring items claude.ai and claude.ai.refresh
     Pair,
-    /// The address that alerts go to in Slack
-    SlackWebhook,
     /// The key for Datadog
     DatadogKey,
 }

@@ -125,17 +125,11 @@ async fn store(context: &Context, locations: Locations, what: Storable) -> Resul
             }
         }
         Storable::SetupToken => kept(store_setup_token(locations).await?),
-        Storable::SlackWebhook | Storable::DatadogKey => {
-            let (name, asked) = match what {
-                Storable::SlackWebhook => (Secret::SlackWebhook, "the address of the Slack webhook"),
-                _ => (Secret::DatadogKey, "the key for Datadog"),
-            };
-            let value = secret(asked).await?;
+        Storable::DatadogKey => {
+            let value = secret("the key for Datadog").await?;
             let keep = move || {
-                let place = Vault::of(&locations).write(&name, &value)?;
-                if name == Secret::DatadogKey {
-                    datadog_key_changed(&locations)?;
-                }
+                let place = Vault::of(&locations).write(&Secret::DatadogKey, &value)?;
+                datadog_key_changed(&locations)?;
                 Ok(place)
             };
             kept(blocking(keep).await?)
@@ -169,7 +163,6 @@ fn forgettable(what: Forgotten) -> Forgettable {
         Forgotten::Own => Forgettable::Own,
         Forgotten::SetupToken => Forgettable::SetupToken,
         Forgotten::Pair => Forgettable::Pair,
-        Forgotten::SlackWebhook => Forgettable::SlackWebhook,
         Forgotten::DatadogKey => Forgettable::DatadogKey,
     }
 }

@@ -78,7 +78,8 @@ fn measured(unit: &str, value: f64) -> String {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // for a person's eyes
         "By" => bytes(value.max(0.0) as u64),
         "USD" => format!("{value:.4} USD"),
-        _ => format!("{value}"),
+        // Counts, and shares: three places tell enough.
+        _ => format!("{}", (value * 1000.0).round() / 1000.0),
     }
 }
 

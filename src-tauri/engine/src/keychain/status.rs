@@ -313,8 +313,6 @@ pub enum Forgettable {
     SetupToken,
     /// The pair `claude.ai`, `claude.ai.refresh`.
     Pair,
-    /// The address that alerts go to in Slack.
-    SlackWebhook,
     /// The key for Datadog.
     DatadogKey,
 }
@@ -332,7 +330,6 @@ pub fn forget_credentials(locations: &Locations, what: Forgettable) -> Result<()
         },
         Forgettable::SetupToken => vault.remove(&Secret::SetupToken),
         Forgettable::Pair => Pair::of(locations).remove(),
-        Forgettable::SlackWebhook => vault.remove(&Secret::SlackWebhook),
         Forgettable::DatadogKey => vault.remove(&Secret::DatadogKey),
     }
 }

@@ -121,6 +121,12 @@ impl OwnFolders {
     }
 }
 
+/// The home that the environment names with [`HOME_VARIABLE`], if it names one.
+#[must_use]
+pub fn named_home() -> Option<PathBuf> {
+    env_path(HOME_VARIABLE)
+}
+
 fn env_home() -> Option<PathBuf> {
     env_path("HOME")
 }
