@@ -76,7 +76,9 @@ impl Place {
         }
         for entry in fs::read_dir(self.backups.home.path()).unwrap().flatten() {
             if !DATA.iter().any(|name| entry.file_name() == *name) {
-                fs::remove_dir_all(entry.path()).unwrap();
+                let is_folder = entry.file_type().unwrap().is_dir();
+                let remove = if is_folder { fs::remove_dir_all } else { fs::remove_file };
+                remove(entry.path()).unwrap();
             }
         }
         self.round = round;
