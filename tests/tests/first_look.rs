@@ -227,3 +227,17 @@ fn with_json_errors_are_json_too() {
         assert!(done.json().is_array() || done.json().is_object(), "{command:?}");
     }
 }
+
+#[test]
+fn a_home_that_the_environment_names_with_nothing_is_the_users_own() {
+    let home = Home::new();
+    let done = Rig::drydock_at(&home).args(["settings", "list"]).variable("DRYDOCK_HOME", "").done();
+    done.ok();
+    let other = Home::new();
+    let named = other.path().to_str().unwrap();
+    let set = ["settings", "set", "login.mode", "own"];
+    Rig::drydock_at(&home).args(set).variable("DRYDOCK_HOME", named).done().ok();
+    let mode = |home: &Home| Rig::drydock_at(home).args(["settings", "get", "login.mode"]).done().stdout;
+    assert!(mode(&other).contains("own"), "{}", mode(&other));
+    assert!(!mode(&home).contains("own"), "{}", mode(&home));
+}
