@@ -188,6 +188,16 @@ impl Desktop {
         painted().unwrap_or(false)
     }
 
+    /// How wide and high the app's windows are.
+    #[allow(dead_code, reason = "the bench of the app does not ask")]
+    pub(crate) fn sizes(&self) -> Vec<(u16, u16)> {
+        let size = |window| {
+            let place = self.x.get_geometry(window).unwrap().reply().unwrap();
+            (place.width, place.height)
+        };
+        self.windows().into_iter().map(size).collect()
+    }
+
     /// Asks every window to close, as its close button does.
     pub(crate) fn close_window(&self) {
         let atom = |name: &[u8]| self.x.intern_atom(false, name).unwrap().reply().unwrap().atom;

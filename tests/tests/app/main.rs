@@ -146,6 +146,17 @@ async fn the_popover_comes_and_goes_by_a_link() {
 }
 
 #[tokio::test]
+async fn an_app_that_is_started_for_the_popover_shows_it() {
+    let desktop = Desktop::start();
+    let panel = Panel::start(&desktop).await;
+    let _app = desktop.start_program(desktop.command(desktop.app_program()).arg("drydock://popover"));
+    panel.menu().await.until("Back Up Now").await;
+    desktop.until_windows(1).await;
+    desktop.until_painted().await;
+    assert_eq!(desktop.sizes(), [(360, 560)]);
+}
+
+#[tokio::test]
 async fn the_menu_speaks_the_users_language() {
     let desktop = Desktop::start();
     let panel = Panel::start(&desktop).await;
