@@ -2,25 +2,18 @@
 
 use super::{NoData, Reading, Seen};
 use crate::{
-    paths::{Disk, Locations},
+    paths::{Disk, Locations, on_disks_of_their_own},
     settings::Settings,
 };
-use std::{collections::BTreeSet, os::unix::fs::MetadataExt, path::Path};
+use std::path::Path;
 
 /// The share that is used of each: your home's, the external copy's, the engine's. One disk counts once.
 pub(super) fn used(locations: &Locations, settings: &Settings, engine: Option<&Path>) -> Seen {
     let external = settings.external_copy(&locations.home);
     let mut readings = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (name, path) in
-        [("home", Some(locations.home.as_path())), ("external", external.as_deref()), ("engine", engine)]
-    {
-        let Some(path) = path else { continue };
-        // One that is not there is not full.
-        let Ok(data) = path.metadata() else { continue };
-        if !seen.insert(data.dev()) {
-            continue;
-        }
+    let places =
+        [("home", Some(locations.home.as_path())), ("external", external.as_deref()), ("engine", engine)];
+    for (name, path) in on_disks_of_their_own(places) {
         match Disk::of(path).map(Disk::used) {
             Ok(share) => {
                 let words = format!("{:.0} % of the disk of {} is used.", share * 100.0, described(name));

@@ -4,17 +4,13 @@ use crate::{
     alerting::{Alerts, Severity},
     backup::{BackupStatus, Backups, BeforeSync},
     deployment::Deployments,
-    paths::{Disk, Locations},
+    paths::{Disk, Locations, on_disks_of_their_own},
     settings::Settings,
     sync::HeldChanges,
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    os::unix::fs::MetadataExt,
-    path::PathBuf,
-};
+use std::collections::BTreeMap;
 
 /// How something stands now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,18 +82,10 @@ fn of_backups(status: &BackupStatus, now: DateTime<Utc>) -> Vec<Gauge> {
 
 fn of_disks(locations: &Locations, settings: &Settings) -> Vec<Gauge> {
     let external = settings.external_copy(&locations.home);
-    let places: [(&str, Option<PathBuf>); 2] =
-        [("home", Some(locations.home.clone())), ("external", external)];
+    let places = [("home", Some(locations.home.as_path())), ("external", external.as_deref())];
     let mut gauges = Vec::new();
-    let mut seen = BTreeSet::new();
-    for (place, path) in places {
-        let Some(path) = path else { continue };
-        // The mount point of a volume that is unplugged is on the home's own disk.
-        let Ok(data) = path.metadata() else { continue };
-        if !seen.insert(data.dev()) {
-            continue;
-        }
-        let Ok(disk) = Disk::of(&path) else { continue };
+    for (place, path) in on_disks_of_their_own(places) {
+        let Ok(disk) = Disk::of(path) else { continue };
         gauges.push(Gauge::new("disk.free", "By", count(disk.free)).of("place", place));
         gauges.push(Gauge::new("disk.used", "1", disk.used()).of("place", place));
     }

@@ -1,6 +1,6 @@
 //! How full the disk of a place is.
 
-use std::{io, path::Path};
+use std::{collections::BTreeSet, io, os::unix::fs::MetadataExt, path::Path};
 
 /// The space of a disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +35,33 @@ impl Disk {
     }
 }
 
+/// Of named places those that are there, and of those on one disk the first: the mount point of a volume that is
+/// unplugged is on the disk around it. Blocking.
+pub(crate) fn on_disks_of_their_own<'p>(
+    places: impl IntoIterator<Item = (&'static str, Option<&'p Path>)>,
+) -> Vec<(&'static str, &'p Path)> {
+    let mut seen = BTreeSet::new();
+    let there = places.into_iter().filter_map(|(name, path)| Some((name, path?)));
+    there.filter(|(_, path)| path.metadata().is_ok_and(|data| seen.insert(data.dev()))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_disk_counts_once_and_a_place_that_is_not_there_not_at_all() {
+        let home = tempfile::tempdir().unwrap();
+        let (inside, gone) = (home.path().join("mount-point"), home.path().join("gone"));
+        std::fs::create_dir(&inside).unwrap();
+        let places = [
+            ("gone", Some(&*gone)),
+            ("home", Some(home.path())),
+            ("external", Some(&*inside)),
+            ("none", None),
+        ];
+        assert_eq!(on_disks_of_their_own(places), [("home", home.path())]);
+    }
 
     #[test]
     fn the_used_share_is_between_nothing_and_all() {

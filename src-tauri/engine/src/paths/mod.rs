@@ -3,6 +3,7 @@
 mod disk_space;
 
 pub use disk_space::Disk;
+pub(crate) use disk_space::on_disks_of_their_own;
 
 use crate::error_handling::{Code, Error, IoContext, Result};
 use drydock_inside::{Staged, disk};

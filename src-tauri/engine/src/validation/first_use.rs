@@ -4,7 +4,7 @@
 use super::remedy::newest_backup;
 use crate::{
     error_handling::{IoContext, Result},
-    paths::{Locations, create_private_dir},
+    paths::{Locations, write_private},
 };
 use std::{fs, io, path::Path};
 
@@ -22,11 +22,10 @@ pub(crate) fn note_first_use(locations: &Locations) -> Result<()> {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause).context("remove", &record),
             _ => Ok(()),
         }
-    } else if record.exists() || was_used(locations) {
+    } else if record.exists() || had_state(locations, || has_history(&locations.claude_dir)) {
         Ok(())
     } else {
-        create_private_dir(&locations.data_dir)?;
-        fs::write(&record, "").context("write", &record)
+        write_private(&record, b"")
     }
 }
 
@@ -34,11 +33,6 @@ pub(crate) fn note_first_use(locations: &Locations) -> Result<()> {
 pub(super) fn had_state(locations: &Locations, has_history: impl FnOnce() -> bool) -> bool {
     // Claude Code keeps backups of it beside itself, which no session brings here.
     newest_backup(&locations.claude_dir).is_some() || has_history() && !locations.data_dir.join(FILE).exists()
-}
-
-/// The same for a home that is not listed, and that has no record.
-fn was_used(locations: &Locations) -> bool {
-    newest_backup(&locations.claude_dir).is_some() || has_history(&locations.claude_dir)
 }
 
 /// Whether there is any conversation, without a look at all of them.
