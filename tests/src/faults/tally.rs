@@ -62,7 +62,7 @@ impl Tally {
 pub fn unfinished(folder: &Path) -> Vec<PathBuf> {
     let is_unfinished = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(".drydock-") && name.ends_with(".tmp")
+        name.starts_with(".drydock-") && name.ends_with(".tmp") || name.starts_with(".drydock-heal-")
     };
     WalkDir::new(folder)
         .into_iter()

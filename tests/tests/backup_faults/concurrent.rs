@@ -4,7 +4,7 @@ use super::{
     damage::three_equal_copies,
     damages::{Damage, How, Kind},
     dice::{Dice, rounds},
-    proof::{assert_restores, assert_whole},
+    proof::{assert_nothing_unfinished, assert_restores, assert_whole},
 };
 use drydock_tests::rig::{BackupCopy, Backups, Done, Invocation, WORKED};
 use std::fs;
@@ -104,6 +104,30 @@ fn mending_during_a_backup_mends_and_loses_nothing() {
         assert_whole(&backups);
         for copy in BackupCopy::ALL {
             assert_restores(&backups, copy);
+        }
+    }
+}
+
+#[test]
+fn those_who_mend_at_once_do_not_disturb_each_other() {
+    let mut dice = Dice::thrown_for("mending at once");
+    let backups = three_equal_copies(&mut dice);
+    for _ in 0..rounds(USUAL_ROUNDS).min(MOST_ROUNDS) {
+        for kind in [Kind::Index, Kind::Pack] {
+            for copy in [BackupCopy::Local, BackupCopy::External] {
+                Damage { copy, kind, how: How::BitFlipped }.strike(&backups, &mut dice);
+            }
+        }
+        let heal = || backups.drydock(["backup", "verify", "--all", "--heal"]);
+
+        for done in together([heal(), heal(), heal(), heal()]) {
+            done.ok();
+        }
+
+        assert_whole(&backups);
+        for copy in BackupCopy::ALL {
+            assert_restores(&backups, copy);
+            assert_nothing_unfinished(&backups, copy);
         }
     }
 }

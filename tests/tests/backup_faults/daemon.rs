@@ -6,7 +6,7 @@ use super::{
     dice::Dice,
     proof::{assert_restores, assert_whole},
 };
-use drydock_tests::rig::{BackupCopy, Backups, Running, noise, until};
+use drydock_tests::rig::{BackupCopy, Backups, Running, noise, until, until_or};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::Duration;
@@ -135,10 +135,12 @@ fn a_daemon_mends_what_it_finds_damaged() {
         damage.strike(&backups, &mut dice);
         let daemon = start(&backups);
 
-        until("everything is whole", LIMIT, || {
-            let is_verified = |report: &Value| report["job"] == "verify" && report["outcome"] == "done";
-            reports(&daemon).iter().any(is_verified).then_some(())
-        });
+        let is_verified = |report: &Value| report["job"] == "verify" && report["outcome"] == "done";
+        until_or(
+            LIMIT,
+            || reports(&daemon).iter().any(is_verified).then_some(()),
+            || format!("everything is whole after {damage}, but {}", daemon.printed()),
+        );
 
         daemon.signal(Signal::TERM);
         daemon.done().ok();

@@ -104,6 +104,34 @@ fn a_prune_over_damage_loses_nothing_that_another_copy_has() {
     }
 }
 
+#[test]
+fn what_is_damaged_in_two_copies_is_mended_from_the_third() {
+    let mut dice = Dice::thrown_for("damage in two copies");
+    let backups = three_equal_copies(&mut dice);
+    let snapshots = backups.restic(BackupCopy::Local).snapshots();
+    let files = backups.repository_files(BackupCopy::Local);
+    let of = |folder: &str| {
+        files.keys().find(|name| name.starts_with(folder)).unwrap_or_else(|| panic!("{folder}")).clone()
+    };
+    // The second copy has the pack, but not the index, without which the pack cannot be used.
+    let damaged = [
+        (BackupCopy::Local, of("index/")),
+        (BackupCopy::Local, of("data/")),
+        (BackupCopy::External, of("index/")),
+    ];
+    for (copy, name) in damaged {
+        How::BitFlipped.strike(&backups.folder(copy).join(name), &mut dice);
+    }
+
+    backups.ok(MEND);
+
+    assert_whole(&backups);
+    for copy in BackupCopy::ALL {
+        assert_eq!(backups.restic(copy).snapshots(), snapshots);
+        assert_restores(&backups, copy);
+    }
+}
+
 /// The snapshots that a prune of whole backups keeps.
 fn stay(backups: &Backups) -> Vec<String> {
     let plan = backups.json(["backup", "prune", "--plan"]);

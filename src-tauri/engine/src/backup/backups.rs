@@ -222,9 +222,20 @@ impl Backups {
         now: DateTime<Utc>,
         progress: &ProgressSink,
     ) -> Result<Option<MirrorReport>> {
+        self.mirror_after(copy, Wait::Short, now, progress)
+    }
+
+    /// The same, once nobody else is writing that copy.
+    pub(super) fn mirror_after(
+        &self,
+        copy: CopyName,
+        wait: Wait,
+        now: DateTime<Utc>,
+        progress: &ProgressSink,
+    ) -> Result<Option<MirrorReport>> {
         let began = Instant::now();
         traced_blocking(Operation::Mirror, || {
-            let done = self.mirror_now(copy, now, progress);
+            let done = self.mirror_now(copy, wait, now, progress);
             observe_mirror(copy, &done, began.elapsed());
             done
         })
@@ -233,6 +244,7 @@ impl Backups {
     fn mirror_now(
         &self,
         copy: CopyName,
+        wait: Wait,
         now: DateTime<Utc>,
         progress: &ProgressSink,
     ) -> Result<Option<MirrorReport>> {
@@ -240,7 +252,7 @@ impl Backups {
         let listed = Utc::now();
         let done = self.place(copy).and_then(|place| match place {
             Some(place) => {
-                let _only = Lock::copy(&self.root, copy)?;
+                let _only = Lock::copy(&self.root, copy, wait)?;
                 mirror(&self.root, &*place, self.settings.quarantine(), now, progress).map(Some)
             }
             None => Ok(None),

@@ -25,6 +25,15 @@ pub(super) struct Lock {
 /// So long one waits for the others.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+impl Wait {
+    fn patience(self) -> Duration {
+        match self {
+            Self::Long => PATIENCE,
+            Self::Short => Duration::from_secs(3),
+        }
+    }
+}
+
 impl Lock {
     /// To take and read snapshots.
     pub(super) fn shared(root: &Path) -> Result<Self> {
@@ -38,7 +47,7 @@ impl Lock {
     pub(super) fn shared_for(root: &Path, wait: Wait) -> Result<Self> {
         match wait {
             Wait::Long => Self::shared(root),
-            Wait::Short => Self::wait(root, "repository.lock", File::try_lock_shared, Duration::from_secs(3)),
+            Wait::Short => Self::wait(root, "repository.lock", File::try_lock_shared, wait.patience()),
         }
     }
 
@@ -52,10 +61,18 @@ impl Lock {
         Self::wait(root, "ledger.lock", File::try_lock, PATIENCE)
     }
 
-    /// To write another copy. Whoever waits for it is told soon: a copy can take hours.
-    pub(super) fn copy(root: &Path, copy: CopyName) -> Result<Self> {
-        let name = format!("{copy}.lock");
-        Self::wait(root, &name, File::try_lock, Duration::from_secs(3))
+    /// To mend the local copy. What one is fetching from another copy is no rubbish, and two would put each
+    /// other's good files aside.
+    pub(super) fn healing(root: &Path) -> Result<Self> {
+        if is_read_only(root) {
+            return Ok(Self { _file: None });
+        }
+        Self::wait(root, "healing.lock", File::try_lock, PATIENCE)
+    }
+
+    /// To write another copy. Whoever need not wait is told soon: a copy can take hours.
+    pub(super) fn copy(root: &Path, copy: CopyName, wait: Wait) -> Result<Self> {
+        Self::wait(root, &format!("{copy}.lock"), File::try_lock, wait.patience())
     }
 
     /// To begin another copy.

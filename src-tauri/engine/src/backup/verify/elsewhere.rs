@@ -8,7 +8,7 @@ use crate::{
         key::RepositoryKey,
         ledger::Ledger,
         lock::Lock,
-        repository::order::{Checked, ReadBack, Work},
+        repository::order::{Checked, ReadBack, Wait, Work},
         snapshot::CopyName,
     },
     container::hex,
@@ -35,7 +35,7 @@ impl Backups {
         progress: &ProgressSink,
     ) -> Result<Option<Seen>> {
         let Some(place) = self.place(copy)? else { return Ok(None) };
-        if let Ok(_only) = Lock::copy(&self.root, copy) {
+        if let Ok(_only) = Lock::copy(&self.root, copy, Wait::Short) {
             place.sweep();
         }
         let mut seen = self.look_elsewhere(copy, &*place, depth, progress)?;
@@ -51,8 +51,12 @@ impl Backups {
             .filter(|name| ours.contains_key(name))
             .collect();
         names.sort_by_key(|name| rank(name));
-        place.put(&self.root, &names, progress)?;
-        self.mirror(copy, now, progress)?;
+        {
+            // Whoever brings the copy up to date meanwhile takes what is half written for rubbish.
+            let _only = Lock::copy(&self.root, copy, Wait::Long)?;
+            place.put(&self.root, &names, progress)?;
+        }
+        self.mirror_after(copy, Wait::Long, now, progress)?;
         let again = self.look_elsewhere(copy, &*place, depth, progress)?;
         let open: BTreeSet<_> = again.faults.iter().map(|fault| fault.file.clone()).collect();
         for fault in &mut seen.faults {

@@ -25,7 +25,22 @@ use drydock_inside::disk;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fs, path::Path};
 
+/// Where what is fetched from another copy waits until it is compared with its name.
+const FETCHED: &str = ".drydock-heal-";
+
 impl Backups {
+    /// Waits until nobody else mends the local copy, and removes what one left that was ended.
+    pub(super) fn begin_healing(&self) -> Result<Lock> {
+        create_private_dir(&self.root)?;
+        let only = Lock::healing(&self.root)?;
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(FETCHED) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+        Ok(only)
+    }
+
     /// Mends what a look found, and looks again. What is then still wrong stays a fault.
     pub(super) fn heal_local(
         &self,
@@ -34,7 +49,6 @@ impl Backups {
         now: DateTime<Utc>,
         progress: &ProgressSink,
     ) -> Result<Seen> {
-        create_private_dir(&self.root)?;
         let others = self.others();
         let mut how: BTreeMap<String, String> = BTreeMap::new();
         self.heal_own_files(&found, &others, now, &mut how)?;
@@ -176,14 +190,14 @@ impl Backups {
         }
         wanted.sort();
         wanted.dedup();
+        let mut has_packs = false;
         for (copy, place, files) in others {
             let names: Vec<_> = wanted.iter().filter(|name| files.contains_key(*name)).cloned().collect();
             if names.is_empty() {
                 continue;
             }
             let staging = tempfile::Builder::new()
-                .prefix(".drydock-heal-")
-                .suffix(".tmp")
+                .prefix(FETCHED)
                 .tempdir_in(&self.root)
                 .context("make a folder in", &self.root)?;
             place.fetch(&names, staging.path(), progress)?;
@@ -191,7 +205,7 @@ impl Backups {
             let mut good: Vec<_> = names.iter().filter(|name| !bad.contains(name)).collect();
             // What needs another comes after it, and `config`, which makes it a repository, last.
             good.sort_by_key(|name| (*name == "config", rank(name)));
-            let has_packs = good.iter().any(|name| name.starts_with("data/"));
+            has_packs |= good.iter().any(|name| name.starts_with("data/"));
             for name in good {
                 self.put_in_place(&staging.path().join(name), name)?;
                 how.insert(name.clone(), format!("from the {copy} copy"));
@@ -201,10 +215,15 @@ impl Backups {
                 }
                 wanted.retain(|other| other != name);
             }
-            if has_packs && let Ok(key) = self.existing() {
-                // An index that was made without them does not know them.
-                self.work_with::<()>(&key, Work::RepairIndex, progress)?;
-            }
+        }
+        // An index that was made without them does not know them. One that no copy has is put aside before
+        // another is made, which comes next.
+        let lacks_an_index = wanted.iter().any(|name| name.starts_with("index/"));
+        if has_packs
+            && !lacks_an_index
+            && let Ok(key) = self.existing()
+        {
+            self.work_with::<()>(&key, Work::RepairIndex, progress)?;
         }
         Ok(())
     }

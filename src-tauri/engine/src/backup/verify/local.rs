@@ -63,6 +63,11 @@ impl Backups {
         now: DateTime<Utc>,
         progress: &ProgressSink,
     ) -> Result<Seen> {
+        self.refuse_unbegun()?;
+        let _only = match heal {
+            Heal::Yes => Some(self.begin_healing()?),
+            Heal::No => None,
+        };
         let found = self.look_at_local(depth, progress)?;
         if found.is_whole() {
             // A process may have been ended between a snapshot and its record.
@@ -76,6 +81,14 @@ impl Backups {
         self.heal_local(found, depth, now, progress)
     }
 
+    /// Where no backups were begun there is nothing to look at, and nothing to make.
+    fn refuse_unbegun(&self) -> Result<()> {
+        let Err(error) = self.existing() else { return Ok(()) };
+        let begun = self.remembered().state.repository.is_some() || self.root.join("config").exists();
+        // Without a key nothing can be told, and nothing is damaged by that.
+        if is_about_key(error.code()) || !begun { Err(error) } else { Ok(()) }
+    }
+
     /// Looks at everything; what is wrong is a finding and no error.
     pub(super) fn look_at_local(&self, depth: Depth, progress: &ProgressSink) -> Result<Findings> {
         let mut found = Findings::default();
@@ -85,14 +98,7 @@ impl Backups {
             let file = State::file(&self.locations).display().to_string();
             found.seen.faults.push(Fault::of(file, damage));
         }
-        match self.existing() {
-            // Without a key nothing can be told, and nothing is damaged by that.
-            Err(error) if is_about_key(error.code()) => return Err(error),
-            Err(error) if state.repository.is_none() && !self.root.join("config").exists() => {
-                return Err(error);
-            }
-            _ => {}
-        }
+        self.refuse_unbegun()?;
         if let Some(_alone) = Lock::alone_now(&self.root)? {
             sweep(&self.root);
         }
