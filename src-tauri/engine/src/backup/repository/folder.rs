@@ -6,6 +6,7 @@
 //!
 //! Source of the layout: restic's design, "Repository Layout" (<https://restic.readthedocs.io>).
 
+use super::packs::OpenPacks;
 use crate::{
     backup::ledger::{Event, Ledger},
     container::hex,
@@ -22,7 +23,7 @@ use std::{
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 /// A repository's folder.
@@ -31,17 +32,18 @@ pub(in crate::backup) struct Folder {
     root: PathBuf,
     /// Where removals are recorded; `None` where nothing may be removed.
     ledger: Option<Mutex<Ledger>>,
+    packs: OpenPacks,
 }
 
 impl Folder {
     /// A folder that nothing is removed from.
     pub(in crate::backup) fn kept(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), ledger: None }
+        Self { root: root.to_path_buf(), ledger: None, packs: OpenPacks::default() }
     }
 
     /// A folder that files may be removed from; the caller holds its lock alone.
     pub(in crate::backup) fn pruned(root: &Path, ledger: Ledger) -> Self {
-        Self { root: root.to_path_buf(), ledger: Some(Mutex::new(ledger)) }
+        Self { root: root.to_path_buf(), ledger: Some(Mutex::new(ledger)), packs: OpenPacks::default() }
     }
 
     fn path(&self, kind: FileType, id: &Id) -> PathBuf {
@@ -130,8 +132,11 @@ impl ReadBackend for Folder {
     ) -> RusticResult<Bytes> {
         let path = self.path(kind, id);
         let mut content = vec![0; length as usize];
-        File::open(&path)
-            .and_then(|file| file.read_exact_at(&mut content, offset.into()))
+        let file = match kind {
+            FileType::Pack => self.packs.get(id, &path),
+            _ => File::open(&path).map(Arc::new),
+        };
+        file.and_then(|file| file.read_exact_at(&mut content, offset.into()))
             .map_err(|cause| failed("read", &path, cause))?;
         Ok(content.into())
     }

@@ -7,6 +7,7 @@
 use super::{
     archived::Stored,
     consistent::{Document, read_document, whole_records},
+    item::{Entries, Item},
 };
 use crate::{
     backup::snapshot::DamagedDocument,
@@ -14,18 +15,12 @@ use crate::{
     container::hex,
     paths::Locations,
 };
-use rustic_core::{
-    ErrorKind, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult,
-    jiff::Timestamp,
-    repofile::{Metadata, Node, NodeType},
-};
+use rustic_core::{ErrorKind, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    ffi::OsStr,
     fs::{self, File},
     io::{self, Cursor, Read},
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex, PoisonError},
     time::SystemTime,
@@ -91,8 +86,12 @@ pub(super) type Entry = ReadSourceEntry<Content>;
 /// The host home, listed.
 #[derive(Debug, Default)]
 pub(super) struct Source {
+    /// Claude Code's folder.
+    root: PathBuf,
     /// Sorted as a tree is, and taken when they are read.
-    entries: Mutex<Vec<Entry>>,
+    items: Mutex<Vec<Item>>,
+    /// What comes after that, and is in the repository alone.
+    stored: Mutex<Vec<Entry>>,
     bytes: u64,
     pub(super) damaged: Vec<DamagedDocument>,
     pub(super) unread: Unread,
@@ -107,18 +106,18 @@ impl Source {
     /// When Claude Code's folder is there and cannot be listed.
     pub(super) fn list(origin: &Origin, now: SystemTime) -> io::Result<Self> {
         let mut source = Self::default();
-        let mut entries = Vec::new();
+        let mut items = Vec::new();
         // Where it is inside of Claude Code's folder, it is here what it is everywhere else.
         let state = fs::canonicalize(&origin.claude_json).ok();
         if let Ok(root) = fs::canonicalize(&origin.claude_dir) {
-            source.list_folder(&root, state.as_deref(), now, &mut entries)?;
+            source.list_folder(&root, state.as_deref(), now, &mut items)?;
+            source.root = root;
         }
         if let Some(path) = state {
-            source.add_document(&path, Path::new(STATE), &mut entries);
+            source.add_document(&path, Path::new(STATE), &mut items);
         }
-        source.bytes =
-            entries.iter().filter(|entry| !entry.node.is_dir()).map(|entry| entry.node.meta.size).sum();
-        source.entries = Mutex::new(entries);
+        source.bytes = items.iter().map(Item::bytes).sum();
+        source.items = Mutex::new(items);
         Ok(source)
     }
 
@@ -127,7 +126,7 @@ impl Source {
         root: &Path,
         state: Option<&Path>,
         now: SystemTime,
-        entries: &mut Vec<Entry>,
+        items: &mut Vec<Item>,
     ) -> io::Result<()> {
         let walk = WalkDir::new(root).follow_links(false).sort_by_file_name().into_iter();
         let walk = walk.filter_entry(|entry| entry.depth() == 0 || !is_left_out(root, entry.path()));
@@ -149,15 +148,12 @@ impl Source {
             let Ok(data) = entry.metadata() else { continue };
             let kind = data.file_type();
             if kind.is_dir() {
-                let folder = name.file_name().unwrap_or(OsStr::new(CLAUDE));
-                let node = Node::new_node(folder, NodeType::Dir, meta_of(&data, 0));
-                entries.push(Entry { path: name, node, open: None });
+                items.push(Item::folder(&name, &data));
             } else if kind.is_symlink() {
                 let Ok(target) = fs::read_link(entry.path()) else { continue };
-                let node = Node::new_node(entry.file_name(), NodeType::from_link(&target), meta_of(&data, 0));
-                entries.push(Entry { path: name, node, open: None });
+                items.push(Item::link(&name, &data, &target));
             } else if kind.is_file() && Some(entry.path()) != state {
-                self.add_file(entry.path(), below, &name, &data, now, entries);
+                self.add_file(entry.path(), below, &name, &data, now, items);
             }
         }
         Ok(())
@@ -170,13 +166,13 @@ impl Source {
         name: &Path,
         data: &fs::Metadata,
         now: SystemTime,
-        entries: &mut Vec<Entry>,
+        items: &mut Vec<Item>,
     ) {
         let below = below.to_string_lossy();
         let class = class_of(&below);
         let is_json = below.ends_with(".json");
         if is_json && matches!(class, Class::State | Class::Settings | Class::PluginRegistry) {
-            return self.add_document(path, name, entries);
+            return self.add_document(path, name, items);
         }
         let length = if below.ends_with(".jsonl") {
             whole_records(path, data, now).unwrap_or(data.len())
@@ -186,18 +182,15 @@ impl Source {
         if matches!(class, Class::Transcript | Class::ConversationFile) {
             self.conversations.push(name.to_string_lossy().into_owned());
         }
-        let shown = name.to_string_lossy().into_owned();
-        let open =
-            Content::File { path: path.to_path_buf(), length, name: shown, unread: self.unread.clone() };
-        entries.push(file_entry(name, data, length, open));
+        items.push(Item::file(name, data, length));
     }
 
-    fn add_document(&mut self, path: &Path, name: &Path, entries: &mut Vec<Entry>) {
+    fn add_document(&mut self, path: &Path, name: &Path, items: &mut Vec<Item>) {
         let shown = name.to_string_lossy();
         match read_document(path, &shown) {
             Ok(Document { content, data, damage }) => {
                 self.damaged.extend(damage);
-                entries.push(file_entry(name, &data, content.len() as u64, Content::Bytes(content)));
+                items.push(Item::document(name, &data, content));
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
             Err(_) => self.note_unread(&shown),
@@ -206,30 +199,21 @@ impl Source {
 
     /// Adds what is in the repository alone.
     pub(super) fn add_stored(&self, stored: Vec<Entry>) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).extend(stored);
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).extend(stored);
     }
 
     /// A digest of all names and signs: two homes with the same have the same files.
     pub(super) fn signature(&self) -> String {
         let mut hash = Sha256::new();
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in entries.iter() {
-            let Metadata { mode, mtime, ctime, inode, size, .. } = &entry.node.meta;
-            hash.update(entry.path.as_os_str().as_bytes());
-            let time = |time: &Option<Timestamp>| time.map_or(0, Timestamp::as_nanosecond);
-            hash.update(format!("\0{mode:?} {} {} {inode} {size}", time(mtime), time(ctime)));
-            if entry.node.is_symlink() {
-                hash.update(entry.node.node_type.to_link().as_os_str().as_bytes());
-            }
-            hash.update(b"\n");
-        }
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.iter().for_each(|item| item.sign(&mut hash));
         hex(&hash.finalize())
     }
 
     /// Whether something of this name is in it.
     pub(super) fn has(&self, name: &str) -> bool {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().any(|entry| entry.path == Path::new(name))
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.iter().any(|item| item.name() == Path::new(name))
     }
 
     fn note_unread(&self, name: &str) {
@@ -255,47 +239,23 @@ fn is_left_out(root: &Path, path: &Path) -> bool {
     path.strip_prefix(root).is_ok_and(|below| PATTERNS.cover(&below.to_string_lossy()))
 }
 
-fn file_entry(name: &Path, data: &fs::Metadata, length: u64, open: Content) -> Entry {
-    let node = Node::new_node(name.file_name().unwrap_or_default(), NodeType::File, meta_of(data, length));
-    Entry { path: name.to_path_buf(), node, open: Some(open) }
-}
-
-/// The signs of a file, as restic writes them down.
-fn meta_of(data: &fs::Metadata, size: u64) -> Metadata {
-    // Go's bits for folders and links; those for permissions are the same as here.
-    let kind = if data.is_dir() {
-        1 << 31
-    } else if data.is_symlink() {
-        1 << 27
-    } else {
-        0
-    };
-    let time = |seconds: i64, nanoseconds: i64| {
-        Timestamp::new(seconds, i32::try_from(nanoseconds).unwrap_or_default()).ok()
-    };
-    Metadata {
-        mode: Some(data.mode() & 0o777 | kind),
-        mtime: time(data.mtime(), data.mtime_nsec()),
-        ctime: time(data.ctime(), data.ctime_nsec()),
-        uid: Some(data.uid()),
-        gid: Some(data.gid()),
-        inode: data.ino(),
-        size,
-        ..Metadata::default()
-    }
-}
-
 impl ReadSource for Source {
     type Open = Content;
-    type Iter = std::vec::IntoIter<RusticResult<Entry>>;
+    type Iter = Entries;
 
     fn size(&self) -> RusticResult<Option<u64>> {
         Ok(Some(self.bytes))
     }
 
     fn entries(&self) -> Self::Iter {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *entries).into_iter().map(Ok).collect::<Vec<_>>().into_iter()
+        let items = std::mem::take(&mut *self.items.lock().unwrap_or_else(PoisonError::into_inner));
+        let stored = std::mem::take(&mut *self.stored.lock().unwrap_or_else(PoisonError::into_inner));
+        Entries {
+            root: self.root.clone(),
+            unread: self.unread.clone(),
+            items: items.into_iter(),
+            stored: stored.into_iter(),
+        }
     }
 }
 
