@@ -10,6 +10,7 @@ use drydock_engine::{
     backup::Reason,
     disaster_recovery::Recovery,
     error_handling::{Code, Error, Result},
+    sync::acquire_sync_lock,
     validation::{self, Finding, Fix, FixOutcome, Fixed, Severity, Validation},
 };
 use serde::Serialize;
@@ -35,7 +36,12 @@ pub(super) async fn validate(context: &Context, mend: Mend) -> Result<ExitCode> 
     let mut fixed = Vec::new();
     if mend == Mend::Yes && validation.findings.iter().any(|finding| finding.fix.is_some()) {
         snapshot(context, &validation.findings).await?;
-        fixed = validation::fix(&validation.findings);
+        let drydock = &context.drydock;
+        let no_sync =
+            acquire_sync_lock(&drydock.locations.sync_lock, "validate", drydock.settings.lock_timeout())
+                .await?;
+        fixed = validation::fix(&validation.findings, &no_sync);
+        drop(no_sync);
         validation = looked(context).await?;
     }
     let answer = Answer { sound: validation.is_sound(), validation, fixed };

@@ -1,6 +1,7 @@
 //! Mending what can be mended without a backup and without a loss.
 
 use super::{Finding, Fix, FixOutcome, Fixed, document::BYTE_ORDER_MARK};
+use crate::sync::SyncLock;
 use drydock_inside::{Before, Placed, Staged, digest, disk, place};
 use std::{
     fs::{self, Permissions},
@@ -9,9 +10,10 @@ use std::{
     path::Path,
 };
 
-/// Does the fix of each finding that has one. What is not any more as it was found stays as it is.
+/// Does the fix of each finding that has one. What is not any more as it was found stays as it is. No sync may run
+/// meanwhile, which takes what is half written for rubbish.
 #[must_use]
-pub fn fix(findings: &[Finding]) -> Vec<Fixed> {
+pub fn fix(findings: &[Finding], _no_sync: &SyncLock) -> Vec<Fixed> {
     // Folders first, from the top: what is in them can be reached then.
     let mut wanted: Vec<_> =
         findings.iter().filter_map(|finding| Some((&finding.file, finding.fix?))).collect();
@@ -73,13 +75,17 @@ fn drop_mark(file: &Path) -> io::Result<FixOutcome> {
 mod tests {
     use super::*;
     use crate::validation::{Damage, Severity};
+    use std::time::Duration;
 
     fn wanted(file: &Path, fix: Fix) -> Finding {
         Finding::new(Severity::Warning, Damage::Permissions, file, "").fixed_by(fix)
     }
 
     fn outcome(file: &Path, wanted_fix: Fix) -> FixOutcome {
-        fix(&[wanted(file, wanted_fix)]).remove(0).outcome
+        let data = tempfile::tempdir().unwrap();
+        let no_sync =
+            SyncLock::acquire_blocking(&data.path().join("lock"), "a test", Duration::ZERO).unwrap();
+        fix(&[wanted(file, wanted_fix)], &no_sync).remove(0).outcome
     }
 
     #[test]
