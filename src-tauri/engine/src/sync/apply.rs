@@ -3,9 +3,12 @@
 
 #[cfg(test)]
 mod crash;
+mod deeds;
 mod files;
+mod merging;
 #[cfg(test)]
 mod model;
+mod records;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -15,25 +18,21 @@ pub use report::{OutReport, Waiting};
 use super::{
     Layout, PathMap,
     base::{Agreed, Base, News},
-    brought::Brought,
     documents,
-    held::{Finding, FoundPart, HeldChanges, Reason},
-    journal::{Deed, Journal, recover_journals, rescue, sweep},
+    held::{FoundPart, HeldChanges, Reason},
+    journal::{Deed, Journal, recover_journals},
     outward::{Collected, Content, Found},
-    plan::{Change, Decision, Folders, Fork, Planned, Step, subject_of, subject_of_key},
+    plan::{Change, Decision, Folders, Planned, Step},
     stops::{Side, Vanished, check_replica, check_vanished},
 };
 use crate::{
     backup::pre_sync_backup,
-    claude_home::{KeyChange, Outward},
-    container::{Refusal, Refused},
-    error_handling::{Code, Error, IoContext, Result},
+    claude_home::Outward,
+    error_handling::{IoContext, Result},
 };
 use chrono::{DateTime, Utc};
-use drydock_inside::{Before, Placed, Sign, Staged, Window, digest, disk, place};
-use files::{ForkPlace, add_lines, append_deed, folder_of, grow, place_deed, prepare_fork, stage, window_at};
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
 };
@@ -151,14 +150,6 @@ struct Run<'a> {
     journal: Vec<Deed>,
 }
 
-/// A deed whose content stands beside its place.
-enum Ready<'a> {
-    Place { found: &'a Found, staged: Staged, target: PathBuf, before: Before },
-    Append { found: &'a Found, target: PathBuf, tail: PathBuf, skip: u64, window: Window },
-    AddLines { found: &'a Found, target: PathBuf, staged: PathBuf },
-    Fork { found: &'a Found, fork: Fork, place: ForkPlace },
-}
-
 impl<'a> Run<'a> {
     fn carry_out(&mut self, base: &Base, collected: &'a Collected) -> Result<()> {
         let planned = Planned {
@@ -218,274 +209,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Stages everything beside its place, so that the deeds themselves are renames and appends.
-    fn prepare(&mut self, steps: Vec<(&'a Found, Change)>) -> Result<Vec<Ready<'a>>> {
-        let mut ready = Vec::new();
-        let mut swept = HashSet::new();
-        for (found, change) in steps {
-            let target = self.target(found)?;
-            if swept.insert(folder_of(&target).to_path_buf()) {
-                sweep(folder_of(&target));
-            }
-            match self.prepare_one(found, change, &target) {
-                Ok(Some(one)) => {
-                    self.journal.extend(one.deeds());
-                    ready.push(one);
-                }
-                Ok(None) => {}
-                Err(error) if error.code() == Code::NameRefused => {
-                    self.report.refused.push(Refused { name: found.name.clone(), reason: Refusal::Name });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(ready)
-    }
-
-    fn prepare_one(&mut self, found: &'a Found, change: Change, target: &Path) -> Result<Option<Ready<'a>>> {
-        let whole = match &found.content {
-            Content::Whole { staged, .. } => staged.clone(),
-            Content::Tail { staged, .. } => staged.clone(),
-        };
-        let target = target.to_path_buf();
-        Ok(Some(match change {
-            Change::Create => {
-                let staged = stage(&target, found.mode, &whole)?;
-                Ready::Place { found, staged, target, before: Before::Nothing }
-            }
-            Change::Replace { before } => {
-                let staged = stage(&target, found.mode, &whole)?;
-                Ready::Place { found, staged, target, before: Before::Holds(before) }
-            }
-            Change::Append { at } => {
-                let skip = match &found.content {
-                    Content::Whole { .. } => at,
-                    Content::Tail { .. } => 0,
-                };
-                let window = window_at(&target, at)?;
-                Ready::Append { found, target, tail: whole, skip, window }
-            }
-            Change::AddLines => Ready::AddLines { found, target, staged: whole },
-            Change::Fork(fork) => {
-                let (fork, place) = prepare_fork(self.outgoing.session, &target, &whole, &fork, found.mode)?;
-                Ready::Fork { found, fork, place }
-            }
-            Change::Hold { reason } => {
-                self.note_hold(found, reason)?;
-                return Ok(None);
-            }
-            Change::Merge { .. } => return Ok(None),
-        }))
-    }
-
-    fn finish(&mut self, ready: Ready<'a>) -> Result<()> {
-        match ready {
-            Ready::Place { found, staged, target, before } => {
-                let new = matches!(before, Before::Nothing);
-                match place(staged, &target, before).context("write", &target)? {
-                    Placed::Done { displaced, sign } => {
-                        if let Some(old) = displaced {
-                            disk::remove_file(&old).context("remove", &old)?;
-                        }
-                        let list = if new { &mut self.report.created } else { &mut self.report.updated };
-                        list.push(found.name.clone());
-                        self.agree(found, Some(sign));
-                    }
-                    Placed::Surprise { kept } => {
-                        kept.iter().try_for_each(|path| rescue(&self.rescued(), path))?;
-                        self.note_hold(found, Reason::BothChanged)?;
-                    }
-                }
-            }
-            Ready::Append { found, target, tail, skip, window } => {
-                if let Some(sign) = grow(&target, &tail, skip, &window)? {
-                    self.report.updated.push(found.name.clone());
-                    self.agree(found, Some(sign));
-                } else {
-                    self.report.again.push(found.name.clone());
-                }
-            }
-            Ready::AddLines { found, target, staged } => {
-                if add_lines(&target, &staged)? {
-                    self.report.updated.push(found.name.clone());
-                }
-                self.agree(found, None);
-            }
-            Ready::Fork { found, fork, place: fork_place } => {
-                let grew = match fork_place {
-                    ForkPlace::Same => false,
-                    ForkPlace::New { staged, target } => {
-                        match place(staged, &target, Before::Nothing).context("write", &target)? {
-                            Placed::Done { .. } => true,
-                            Placed::Surprise { .. } => {
-                                self.report.again.push(found.name.clone());
-                                return Ok(());
-                            }
-                        }
-                    }
-                    ForkPlace::Grow { target, rewritten, at } => {
-                        grow(&target, &rewritten, at, &window_at(&target, at)?)?.is_some()
-                    }
-                };
-                self.settle(found, Some(fork.fork.clone()));
-                if grew {
-                    self.report.forks.push(fork);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Merges a document into the host's, under Claude Code's own lock where it has one.
-    fn merge(&mut self, base: &Base, found: &'a Found) -> Result<()> {
-        const ROUNDS: usize = 8;
-        let target = self.target(found)?;
-        for _ in 0..ROUNDS {
-            let _lock = documents::lock_for(self.host.layout, &found.name);
-            let merged = documents::merge_out(self.host.layout, self.outgoing.map, base, found)?;
-            let Some(text) = merged.text() else {
-                return self.merged(found, merged, None);
-            };
-            sweep(folder_of(&target));
-            let staged =
-                Staged::write(folder_of(&target), 0o600, &mut &text[..]).context("write", &target)?;
-            let before = merged.host_mark().map_or(Before::Nothing, Before::Holds);
-            let journal = Journal::begin(self.host.data_dir, &[place_deed(&staged, &target, &before)])?;
-            let placed = place(staged, &target, before).context("write", &target);
-            match journal.finish(placed)? {
-                Placed::Done { displaced, sign } => {
-                    if let Some(old) = displaced {
-                        disk::remove_file(&old).context("remove", &old)?;
-                    }
-                    return self.merged(found, merged, Some(sign));
-                }
-                // Claude Code on the host wrote at the same moment: its version is merged with.
-                Placed::Surprise { kept } => {
-                    kept.iter().try_for_each(|path| rescue(&self.rescued(), path))?;
-                }
-            }
-        }
-        Err(Error::new(Code::SyncOut, format!("{} is being written without a pause", target.display()))
-            .why("another program wrote to it each time that the session's changes were to be merged")
-            .remedy("run the command again"))
-    }
-
-    fn merged(
-        &mut self,
-        found: &'a Found,
-        merged: documents::MergedDocument,
-        host: Option<Sign>,
-    ) -> Result<()> {
-        let document = found.name.rsplit('/').next().unwrap_or(&found.name);
-        self.report.merged.extend(merged.taken().map(|change| format!("{document} {}", change.pointer)));
-        let Outgoing { session, now, .. } = *self.outgoing;
-        let noted = Brought::note(self.host.data_dir, session, &found.name, merged.taken(), now);
-        // It came out all the same.
-        if let Err(error) = noted {
-            tracing::warn!(%error, "which session brought a key is not on record");
-        }
-        for (reason, change) in merged.held() {
-            self.note_key(&found.name, reason, change.clone());
-        }
-        if let Some(reason) = merged.unreadable() {
-            return self.note_hold(found, reason);
-        }
-        if let Some(document) = merged.into_agreed() {
-            self.news.documents.push((found.name.clone(), document));
-        }
-        self.agree(found, host);
-        Ok(())
-    }
-
-    fn note_key(&mut self, document: &'a str, reason: Reason, change: KeyChange) {
-        let subject = subject_of_key(document, &change);
-        let entry = self.holds.entry(subject).or_insert_with(|| (reason, Vec::new()));
-        entry.1.push(FoundPart::Key { document, change });
-    }
-
-    fn note_hold(&mut self, found: &'a Found, reason: Reason) -> Result<()> {
-        let Content::Whole { staged, mark } = &found.content else {
-            self.report.again.push(found.name.clone());
-            return Ok(());
-        };
-        let target = self.host.layout.path(&found.name);
-        let host = match target.is_file() {
-            true => Some(digest::mark_of(&target).context("read", &target)?),
-            false => None,
-        };
-        let below = self.host.layout.below_config(&found.name).unwrap_or(&found.name);
-        let entry = self.holds.entry(subject_of(below)).or_insert_with(|| (reason, Vec::new()));
-        entry.1.push(FoundPart::File { name: &found.name, host, session: *mark, mode: found.mode, staged });
-        self.to_settle.push(found);
-        Ok(())
-    }
-
-    fn hold(&mut self) -> Result<()> {
-        for (subject, (reason, parts)) in std::mem::take(&mut self.holds) {
-            let finding = &Finding {
-                session: self.outgoing.session,
-                project: self.outgoing.project,
-                subject: &subject,
-                reason,
-                parts,
-            };
-            if let Some(held) = self.host.held.hold(finding, self.outgoing.now)? {
-                self.report.held.push(Waiting::of(&held));
-            }
-        }
-        // Only what waits is dealt with.
-        for found in std::mem::take(&mut self.to_settle) {
-            self.settle(found, None);
-        }
-        Ok(())
-    }
-
-    /// Both sides have the same now; the host's file with this sign, if this run wrote it.
-    fn agree(&mut self, found: &Found, host: Option<Sign>) {
-        let grows = self
-            .host
-            .layout
-            .class(&found.name)
-            .is_some_and(|class| matches!(class.outward(), Outward::Append | Outward::AddLines));
-        let (len, digest) = match &found.content {
-            Content::Whole { mark, .. } => (mark.len, (!grows).then_some(mark.sha256)),
-            Content::Tail { at, len, .. } => (at + len, None),
-        };
-        let host = host
-            .or_else(|| fs::metadata(self.host.layout.path(&found.name)).ok().map(|data| Sign::of(&data)));
-        let agreed = Agreed {
-            len,
-            digest,
-            host,
-            session: found.sign,
-            translated: found.translated,
-            ..Agreed::default()
-        };
-        self.news.files.push((found.name.clone(), agreed));
-    }
-
-    /// The session's content is dealt with, and the two sides stay different.
-    fn settle(&mut self, found: &Found, fork: Option<String>) {
-        let mut agreed = self.known.get(&found.name).cloned().unwrap_or_default();
-        if let Content::Whole { mark, .. } = &found.content {
-            agreed.settled = Some(mark.sha256);
-        }
-        agreed.session = found.sign;
-        agreed.packed = None;
-        agreed.fork = fork.or(agreed.fork);
-        self.news.files.push((found.name.clone(), agreed));
-    }
-
-    /// Files that were read and are what they were: only their signs are new.
-    fn note_looked_at(&mut self, looked_at: &[(String, Sign)]) {
-        for (name, sign) in looked_at {
-            let mut agreed = self.known.get(name).cloned().unwrap_or_default();
-            agreed.session = Some(*sign);
-            agreed.packed = None;
-            self.news.files.push((name.clone(), agreed));
-        }
-    }
-
     /// Where a file goes: through the user's own links, as Claude Code itself writes.
     fn target(&self, found: &Found) -> Result<PathBuf> {
         let named = self.host.layout.path(&found.name);
@@ -497,24 +220,5 @@ impl<'a> Run<'a> {
 
     fn rescued(&self) -> PathBuf {
         self.host.data_dir.join("rescued")
-    }
-}
-
-impl Ready<'_> {
-    fn deeds(&self) -> Vec<Deed> {
-        match self {
-            Self::Place { staged, target, before, .. } => vec![place_deed(staged, target, before)],
-            Self::Append { target, tail, skip, window, .. } => {
-                vec![append_deed(target, window.end, tail, *skip)]
-            }
-            Self::Fork { place: ForkPlace::New { staged, target }, .. } => {
-                vec![place_deed(staged, target, &Before::Nothing)]
-            }
-            Self::Fork { place: ForkPlace::Grow { target, rewritten, at }, .. } => {
-                vec![append_deed(target, *at, rewritten, *at)]
-            }
-            // Whole lines in one write each: there is nothing to finish.
-            Self::AddLines { .. } | Self::Fork { .. } => Vec::new(),
-        }
     }
 }

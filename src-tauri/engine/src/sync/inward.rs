@@ -1,35 +1,34 @@
 //! What goes into a session.
 
+mod conversations;
+mod packing;
+#[cfg(test)]
+mod tests;
+
+use conversations::Conversations;
+
 use super::{
     Layout, REPLICA,
-    base::{Agreed, AgreedDocument, Base, News},
+    base::{Agreed, Base},
     documents::damaged,
     exclude::Excluded,
-    inside::program_for,
-    pack::{Marked, Packed, Packer, manifest_line},
     path_map,
     path_map::{Direction, Localhost, PathMap, ServerNote, normalize_session_history},
     servers::fit_servers,
 };
 use crate::{
-    claude_home::{
-        Class, Inward, Outward, class_of, parse_document, project_dir_name, recorded_cwd, session_of,
-        session_settings, session_state,
-    },
-    container::TarSender,
+    claude_home::{Class, Inward, Outward, class_of, parse_document, session_settings, session_state},
     error_handling::{Code, Error, IoContext, Result},
-    image::SessionUser,
     keychain::Sensitive,
     paths::Locations,
     settings::HistoryScope,
 };
-use drydock_inside::{Mark, Sign};
+use drydock_inside::Sign;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    fs,
-    io::{self, Read, Write},
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -282,107 +281,6 @@ impl InwardPlan {
         }
         Ok(changes)
     }
-
-    /// Writes everything as one uncompressed tar with the manifest at its end, and tells what both
-    /// sides agree on from then. Blocking.
-    ///
-    /// The names are below the image's mount of the home volume; the archive is for the root folder.
-    /// `arch` is the engine's machine, for the program that checks what arrives.
-    pub(crate) fn pack(self, sender: TarSender, user: &SessionUser, arch: &str) -> Result<News> {
-        let mut packer = Packer::new(sender, user);
-        packer.folder("", 0o755)?;
-        for folder in &self.folders {
-            packer.folder(&self.name_inside(folder), 0o755)?;
-        }
-        let mut news = News::default();
-        let mut manifest = String::new();
-        for item in &self.items {
-            let name = self.name_inside(&item.name);
-            let (packed, original) = match &item.source {
-                Source::Made(content) => (packer.bytes(&name, item.mode, content.reveal())?, None),
-                Source::File(path) => match self.translated(&item.name, path)? {
-                    Some((file, original)) => (packer.file(&name, item.mode, file.path())?, Some(original)),
-                    None => (packer.file(&name, item.mode, path)?, None),
-                },
-            };
-            manifest.push_str(&manifest_line(&packed.mark.sha256, &name));
-            self.note(item, &packed, original, &mut news);
-        }
-        packer.folder(".drydock", 0o700)?;
-        packer.bytes(".drydock/manifest.sha256", 0o600, manifest.as_bytes())?;
-        if let Some(program) = program_for(arch) {
-            packer.bytes(".drydock/inside", 0o500, program)?;
-        }
-        packer.finish()?;
-        Ok(news)
-    }
-
-    fn name_inside(&self, name: &str) -> String {
-        match self.layout.as_ref().and_then(|layout| Some((layout, layout.below_config(name)?))) {
-            Some((layout, below)) => layout.in_config(&self.map.name(below, Direction::Inward)),
-            None => name.to_owned(),
-        }
-    }
-
-    /// A file's form for the session, where that is another, and what the host's is.
-    fn translated(&self, name: &str, path: &Path) -> Result<Option<(tempfile::NamedTempFile, Original)>> {
-        let class = self.layout.as_ref().and_then(|layout| layout.class(name));
-        if self.map.is_identity() || !class.is_some_and(is_translated) {
-            return Ok(None);
-        }
-        let mut file = fs::File::open(path).context("read", path)?;
-        let data = file.metadata().context("read", path)?;
-        // As long as it is now: what a writer appends meanwhile goes in another time.
-        let mut text = (&mut file).take(data.len());
-        let mut out = tempfile::NamedTempFile::new().context("make a file in", &std::env::temp_dir())?;
-        let mut reading = Marked::of(&mut text);
-        if class == Some(Class::PluginRegistry) {
-            let mut whole = Vec::new();
-            reading.read_to_end(&mut whole).context("read", path)?;
-            let there = path_map::plugin_ledger(&whole, &self.map, Direction::Inward).unwrap_or(whole);
-            out.write_all(&there).context("write", out.path())?;
-        } else {
-            normalize_session_history(&mut reading, &mut out, &self.map, Direction::Inward)
-                .context("translate", path)?;
-        }
-        let mark = reading.mark();
-        let time = data.modified().context("read", path)?;
-        out.as_file().set_modified(time).context("write", out.path())?;
-        Ok(Some((out, Original { mark, sign: Sign::of(&data) })))
-    }
-
-    fn note(&self, item: &Item, packed: &Packed, original: Option<Original>, news: &mut News) {
-        if item.name == REPLICA
-            && let Source::Made(content) = &item.source
-        {
-            news.replica = Some(String::from_utf8_lossy(content.reveal()).into_owned());
-        }
-        let Some(class) = self.layout.as_ref().and_then(|layout| layout.class(&item.name)) else { return };
-        if let (Source::Made(content), Some(host)) = (&item.source, self.documents.get(&item.name)) {
-            let document = AgreedDocument { host: host.clone(), session: content.reveal().clone() };
-            news.documents.push((item.name.clone(), document));
-        }
-        // Digests of secrets are nobody's business, not even on this disk.
-        if class.outward() == Outward::Never && class == Class::Credentials {
-            return;
-        }
-        let host = original.as_ref().map_or(packed.mark, |original| original.mark);
-        let agreed = Agreed {
-            len: host.len,
-            digest: Some(host.sha256),
-            packed: is_settled(packed.mtime).then_some(packed.mtime),
-            translated: original.as_ref().map(|_| packed.mark),
-            host: original.map(|original| original.sign).or(packed.host),
-            ..Agreed::default()
-        };
-        news.files.push((item.name.clone(), agreed));
-    }
-}
-
-/// The host's file of which a session gets another form.
-struct Original {
-    mark: Mark,
-    sign: Sign,
 }
 
 /// Classes of files whose paths are translated.
@@ -390,69 +288,9 @@ pub(crate) fn is_translated(class: Class) -> bool {
     matches!(class, Class::Transcript | Class::PromptHistory | Class::PluginRegistry)
 }
 
-/// Whether a file's time is long enough ago that a later change shows in it.
-fn is_settled(mtime: i64) -> bool {
-    std::time::UNIX_EPOCH.elapsed().is_ok_and(|now| now.as_secs().cast_signed() - mtime > 2)
-}
-
 #[derive(Deserialize)]
 struct PromptLine {
     project: Option<PathBuf>,
-}
-
-/// The conversations that a session gets: project folders, and the ids in them.
-struct Conversations {
-    folders: HashSet<String>,
-    ids: HashSet<String>,
-    all: bool,
-}
-
-impl Conversations {
-    fn find(dir: &Path, purpose: &Purpose<'_>) -> Self {
-        let mut found =
-            Self { folders: HashSet::new(), ids: HashSet::new(), all: purpose.history == HistoryScope::All };
-        if purpose.history != HistoryScope::Project {
-            return found;
-        }
-        let own = project_dir_name(purpose.project);
-        let Ok(entries) = fs::read_dir(dir.join("projects")) else { return found };
-        for entry in entries.flatten() {
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-            // The name of a folder inside the project starts like the project's; so does a
-            // neighbour's, so the conversations themselves are asked.
-            if name == own || (name.starts_with(&own) && is_inside(&entry.path(), purpose.project)) {
-                found.ids.extend(ids_in(&entry.path()));
-                found.folders.insert(name);
-            }
-        }
-        found
-    }
-
-    fn has(&self, name: &str) -> bool {
-        if self.all {
-            return true;
-        }
-        if let Some(rest) = name.strip_prefix("projects/") {
-            return rest.split('/').next().is_some_and(|folder| self.folders.contains(folder));
-        }
-        match session_of(name) {
-            Some(id) => self.ids.contains(id),
-            None => class_of(name) == Class::Notes,
-        }
-    }
-}
-
-fn is_inside(folder: &Path, project: &Path) -> bool {
-    transcripts(folder).find_map(|file| recorded_cwd(&file)).is_some_and(|cwd| cwd.starts_with(project))
-}
-
-fn ids_in(folder: &Path) -> impl Iterator<Item = String> {
-    transcripts(folder).filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()))
-}
-
-fn transcripts(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"))
 }
 
 /// A document's text and what it says; an absent one says nothing.
@@ -464,115 +302,5 @@ fn read_document(file: &Path) -> Result<(Vec<u8>, Map<String, Value>)> {
         }
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok((Vec::new(), Map::new())),
         Err(cause) => Err(Error::io("read", file, &cause)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(path: &Path, text: &str) {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn names(locations: &Locations, project: &Path, history: HistoryScope) -> Vec<String> {
-        let plan = InwardPlan::make(
-            locations,
-            &Purpose {
-                project,
-                history,
-                api_key: None,
-                excluded: &Excluded::default(),
-                map: &PathMap::default(),
-                localhost: Localhost::Leave,
-            },
-        )
-        .unwrap();
-        let own = |item: &Item| item.name.starts_with(".drydock/");
-        let mut names: Vec<_> =
-            plan.items.into_iter().filter(|item| !own(item)).map(|item| item.name).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_session_gets_configuration_and_its_own_conversations() {
-        let home = tempfile::tempdir().unwrap();
-        let locations = Locations::find(Some(home.path())).unwrap();
-        let claude = &locations.claude_dir;
-        let project = locations.home.join("proj");
-        let own = project_dir_name(&project);
-        let line = |cwd: &Path| format!("{}\n", serde_json::json!({"cwd": cwd}));
-        write(&claude.join("CLAUDE.md"), "x");
-        write(&claude.join("skills/a/SKILL.md"), "x");
-        write(&claude.join(".credentials.json"), "{}");
-        write(&claude.join("shell-snapshots/s.sh"), "x");
-        write(&claude.join("secret-notes.txt"), "x");
-        write(&claude.join(format!("projects/{own}/one.jsonl")), &line(&project));
-        write(&claude.join(format!("projects/{own}-sub/two.jsonl")), &line(&project.join("sub")));
-        write(
-            &claude.join(format!("projects/{own}-neighbour/three.jsonl")),
-            &line(&locations.home.join("proj-neighbour")),
-        );
-        write(&claude.join("file-history/one/ab@v1"), "x");
-        write(&claude.join("file-history/three/ab@v1"), "x");
-        let prompts = [&project, &locations.home.join("else")]
-            .map(|path| serde_json::json!({"display": "p", "project": path}).to_string())
-            .join("\n");
-        write(&claude.join("history.jsonl"), &prompts);
-        let expected: Vec<String> = [
-            ".claude.json".into(),
-            ".claude/CLAUDE.md".into(),
-            ".claude/file-history/one/ab@v1".into(),
-            ".claude/history.jsonl".into(),
-            format!(".claude/projects/{own}-sub/two.jsonl"),
-            format!(".claude/projects/{own}/one.jsonl"),
-            ".claude/settings.json".into(),
-            ".claude/skills/a/SKILL.md".into(),
-        ]
-        .into();
-        assert_eq!(names(&locations, &project, HistoryScope::Project), expected);
-        assert!(!names(&locations, &project, HistoryScope::None).iter().any(|name| name.contains("jsonl")));
-        assert_eq!(
-            names(&locations, &project, HistoryScope::All)
-                .iter()
-                .filter(|name| name.contains("projects/"))
-                .count(),
-            3
-        );
-    }
-
-    #[test]
-    fn linked_folders_go_in_and_loops_do_not_hang() {
-        let home = tempfile::tempdir().unwrap();
-        let locations = Locations::find(Some(home.path())).unwrap();
-        let dotfiles = locations.home.join("dotfiles");
-        write(&dotfiles.join("agents/a.md"), "x");
-        fs::create_dir_all(&locations.claude_dir).unwrap();
-        std::os::unix::fs::symlink(dotfiles.join("agents"), locations.claude_dir.join("agents")).unwrap();
-        std::os::unix::fs::symlink(&locations.claude_dir, locations.claude_dir.join("commands")).unwrap();
-        std::os::unix::fs::symlink("/nowhere", locations.claude_dir.join("CLAUDE.md")).unwrap();
-        let names = names(&locations, Path::new("/p"), HistoryScope::Project);
-        assert!(names.contains(&".claude/agents/a.md".to_owned()), "{names:?}");
-    }
-
-    #[test]
-    fn a_damaged_document_is_refused_with_its_place() {
-        let home = tempfile::tempdir().unwrap();
-        let locations = Locations::find(Some(home.path())).unwrap();
-        write(&locations.claude_json, "{\"a\": ");
-        let excluded = Excluded::default();
-        let purpose = Purpose {
-            project: Path::new("/p"),
-            history: HistoryScope::Project,
-            api_key: None,
-            excluded: &excluded,
-            map: &PathMap::default(),
-            localhost: Localhost::Leave,
-        };
-        let error = InwardPlan::make(&locations, &purpose).err().unwrap();
-        assert_eq!(error.code(), Code::ConfigDamaged);
-        assert!(error.causes()[0].contains("line 1, column"), "{error}");
     }
 }

@@ -6,6 +6,7 @@ use super::{
     *,
 };
 use crate::faults;
+use drydock_inside::digest;
 use std::{collections::BTreeMap, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 const CHILD: &str = "sync::apply::crash::child";

@@ -5,6 +5,7 @@ use super::{
     tests::{CONVERSATION, Rig},
     *,
 };
+use drydock_inside::digest;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 

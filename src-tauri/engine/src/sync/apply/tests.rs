@@ -1,5 +1,6 @@
 use super::*;
-use crate::{backup::BeforeSync, paths::Locations, sync::stops::Vanished};
+use crate::{backup::BeforeSync, error_handling::Code, paths::Locations, sync::stops::Vanished};
+use drydock_inside::{Sign, digest};
 use std::path::{Path, PathBuf};
 
 /// A host home, and what a session that began on it would bring.
