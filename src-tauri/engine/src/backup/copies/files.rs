@@ -94,10 +94,16 @@ pub(in crate::backup) fn repository_files(root: &Path) -> Result<BTreeMap<String
     Ok(files)
 }
 
+/// How the folders begin in which what is fetched from another copy waits until it is compared with its name.
+/// They belong to who mends, who need not hold the repository.
+pub(in crate::backup) const FETCHED: &str = ".drydock-heal-";
+
 /// Removes what processes left in a repository that were ended in the middle of a write. The caller holds the
 /// repository alone.
 pub(in crate::backup) fn sweep(root: &Path) {
-    for entry in walkdir::WalkDir::new(root).min_depth(1).max_depth(3).into_iter().flatten() {
+    let walk = walkdir::WalkDir::new(root).min_depth(1).max_depth(3).into_iter();
+    let walk = walk.filter_entry(|entry| !entry.file_name().to_string_lossy().starts_with(FETCHED));
+    for entry in walk.flatten() {
         let name = entry.file_name().to_string_lossy();
         if name.starts_with(".drydock-") && name.ends_with(".tmp") {
             let path = entry.path();
@@ -110,4 +116,24 @@ pub(in crate::backup) fn sweep(root: &Path) {
 pub(super) fn in_order(mut names: Vec<String>) -> Vec<String> {
     names.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_swept_and_what_is_being_fetched_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let staged = [".drydock-0123456789abcdef.tmp", "index/.drydock-0123456789abcdef.tmp"];
+        let fetched = [".drydock-heal-a/index/.drydock-0123456789abcdef.tmp", ".drydock-heal-a/config"];
+        for name in staged.iter().chain(&fetched) {
+            let file = root.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "x").unwrap();
+        }
+        sweep(root.path());
+        assert!(staged.iter().all(|name| !root.path().join(name).exists()));
+        assert!(fetched.iter().all(|name| root.path().join(name).exists()));
+    }
 }

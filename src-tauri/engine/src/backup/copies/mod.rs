@@ -8,7 +8,7 @@ mod mount;
 mod volume;
 
 pub(super) use cloud::Cloud;
-pub(super) use files::{misnamed, repository_files, sweep};
+pub(super) use files::{FETCHED, misnamed, repository_files, sweep};
 pub use mirror::MirrorReport;
 pub(super) use mirror::mirror;
 pub(super) use mount::{is_mount_point, is_mounted};

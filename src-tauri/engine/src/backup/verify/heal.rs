@@ -7,7 +7,7 @@ use super::{
 use crate::{
     backup::{
         Backups,
-        copies::{LEDGER, MARKER, Marker, misnamed, rank, repository_files},
+        copies::{FETCHED, LEDGER, MARKER, Marker, misnamed, rank, repository_files},
         ledger::{self, Event, Ledger},
         lock::Lock,
         repository::order::{Reading, Wait, Work},
@@ -24,9 +24,6 @@ use chrono::{DateTime, Utc};
 use drydock_inside::disk;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fs, path::Path};
-
-/// Where what is fetched from another copy waits until it is compared with its name.
-const FETCHED: &str = ".drydock-heal-";
 
 impl Backups {
     /// Waits until nobody else mends the local copy, and removes what one left that was ended.
